@@ -1,0 +1,1 @@
+"""Every bar of the project as a command."""

@@ -1,0 +1,249 @@
+"""What each kind of engine must do: one streaming verb.
+
+An engine object holds shared weights and may serve many sessions at once. Its `open()`
+is an async context manager that holds one session's state:
+
+    async with engine.open(language="en") as voice:
+        async for audio in voice.speak(words):
+            ...
+
+Rules for every engine, checked by `tests/contract`:
+
+- The class names the models it needs in `models`, and is constructed with a `Context`
+  in a worker thread. A missing model or a wrong option is an error there, in words.
+- Streams are lazy: nothing is computed before the first item is asked for, little more
+  than one item ahead, and an empty input gives an empty output.
+- Computing happens in worker threads, in steps of about 100 ms (`engines.runtime`), so
+  that cancelling is prompt; a cancelled or closed stream leaves the session usable.
+- Failures at work are `EngineError(stage, ...)`; bad input is `InputError`.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.media import Audio, Shot
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStart:
+    """Somebody began to speak. `at`: sample, counted like `Audio.start`."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnd:
+    """They stopped. `at`: first sample after the speech."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Words that were heard.
+
+    Attributes:
+        text: As written language; empty when nothing was said.
+        final: False for a guess that the next transcript replaces.
+        start: First sample of the speech, counted like `Audio.start`.
+        end: First sample after it.
+        language: ISO 639-1 code, empty when unknown.
+    """
+
+    text: str
+    final: bool
+    start: int
+    end: int
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as a language model sees it."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Whose voice it is.
+
+    Attributes:
+        name: As an engine lists it, or as its owner called it.
+        data: Whatever the engine that made it needs to speak so.
+    """
+
+    name: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A portrait made ready to move.
+
+    Attributes:
+        width: Of every picture, pixels, even.
+        height: Of every picture, pixels, even.
+        data: Whatever the engine that made it needs to move it.
+    """
+
+    width: int
+    height: int
+    data: Any = None
+
+
+class Engine(Protocol):
+    """What all engines share."""
+
+    models: ClassVar[tuple[str, ...]]
+    """Ids of the catalogue's models that it needs with its default options."""
+
+    def close(self) -> None:
+        """Let go of everything. Idempotent."""
+        ...
+
+
+class Detector(Protocol):
+    """Says where speech is, in one stream of sound."""
+
+    def detect(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[SpeechStart | SpeechEnd]:
+        """Yield where speech starts and ends, alternating; an end for every start."""
+        ...
+
+
+class DetectorEngine(Engine, Protocol):
+    """Makes detectors."""
+
+    def open(self) -> AbstractAsyncContextManager[Detector]: ...
+
+
+class Recognizer(Protocol):
+    """Hears words, one utterance after another."""
+
+    def transcribe(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Transcript]:
+        """Yield what was said in one utterance: guesses, if any, then one final transcript."""
+        ...
+
+
+class RecognizerEngine(Engine, Protocol):
+    """Makes recognizers."""
+
+    def open(self, *, languages: Sequence[str] = ()) -> AbstractAsyncContextManager[Recognizer]:
+        """Open a session that hears these languages (ISO 639-1); all it knows if empty.
+
+        Raises:
+            ConfigError: for a language that it does not know.
+        """
+        ...
+
+
+class Chat(Protocol):
+    """Thinks of answers."""
+
+    def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """Yield the answer to the last message in pieces that join to the whole text."""
+        ...
+
+
+class ChatEngine(Engine, Protocol):
+    """Makes chats."""
+
+    def open(self) -> AbstractAsyncContextManager[Chat]: ...
+
+
+class Voice(Protocol):
+    """Speaks one text after another."""
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what it speaks, Hz."""
+        ...
+
+    def speak(self, text: AsyncIterable[str]) -> AsyncGenerator[Audio]:
+        """Say the text as it comes in, clause by clause.
+
+        Yields:
+            Consecutive audio from sample 0. The `text` of all of it joins to the text
+            that was said (white space may differ), so that the words heard until any
+            moment are known.
+        """
+        ...
+
+
+class VoiceEngine(Engine, Protocol):
+    """Makes voices."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes that it speaks."""
+        ...
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Names of the stock speakers, the default one first."""
+        ...
+
+    def open(
+        self, *, language: str = "en", speaker: Speaker | None = None
+    ) -> AbstractAsyncContextManager[Voice]:
+        """Open a session.
+
+        Args:
+            language: Of the text; other languages' words in it are spoken as well as can be.
+            speaker: Whose voice; `Speaker(name)` picks a stock one. Default: the engine's
+                choice for the language.
+
+        Raises:
+            ConfigError: for a language or speaker that it does not know.
+        """
+        ...
+
+    async def enrol(self, sample: Audio) -> Speaker:
+        """Learn a voice from a sample.
+
+        Raises:
+            InputError: if the engine cannot clone voices or the sample is no good.
+        """
+        ...
+
+
+class Face(Protocol):
+    """Shows one speech after another."""
+
+    def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
+        """Show the face saying this.
+
+        Yields:
+            Shots whose audio joins to all that came in, the last one filled up with
+            silence; `text` and `phonemes` stay with the samples they came with.
+        """
+        ...
+
+
+class FaceEngine(Engine, Protocol):
+    """Makes faces."""
+
+    async def enrol(
+        self, portrait: NDArray[np.uint8], *, size: tuple[int, int] | None = None
+    ) -> Rig:
+        """Make a portrait ready to move.
+
+        Args:
+            portrait: RGB, shape (height, width, 3), upright.
+            size: Width and height of the pictures, even; by default the portrait's own
+                shape, made even and at most 1080 high.
+
+        Raises:
+            InputError: if it has no usable face, and why.
+        """
+        ...
+
+    def open(self, rig: Rig, *, fps: int = 25) -> AbstractAsyncContextManager[Face]:
+        """Open a session. `fps`: pictures a second, 25, 30 or 50."""
+        ...

@@ -1,0 +1,95 @@
+"""Finding engines by name: the built-in ones and a third party's are found the same way.
+
+A package offers an engine by an entry point, say in its pyproject.toml:
+
+    [project.entry-points."realtime_avatar.voices"]
+    parrot = "parrot.engine:Parrot"
+
+`Parrot` is a class that follows `realtime_avatar.engines.ports` and is constructed with a
+`Context`. It is imported only when somebody names it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from realtime_avatar.engines.ports import Engine
+from realtime_avatar.errors import AvatarError, ConfigError
+from realtime_avatar.models.store import ModelStore
+
+Kind = Literal["detector", "recognizer", "chat", "voice", "face"]
+KINDS: tuple[Kind, ...] = ("detector", "recognizer", "chat", "voice", "face")
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an engine is constructed with.
+
+    Attributes:
+        store: Where its weights are.
+        threads: How many it may compute with at once.
+        options: Its own settings, as the owner wrote them.
+    """
+
+    store: ModelStore
+    threads: int = 2
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def parse(self, shape: type[Options]) -> Options:
+        """Return the options as a pydantic model.
+
+        Raises:
+            ConfigError: naming the option that is unknown or makes no sense.
+        """
+        try:
+            return shape.model_validate(dict(self.options))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(f"engine option {where!r}: {first['msg']}") from None
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the installed engines of a kind, sorted."""
+    return tuple(sorted(_entries(kind)))
+
+
+def engine_class(kind: Kind, name: str) -> type[Engine]:
+    """Import an engine's class.
+
+    Raises:
+        ConfigError: if there is none of that name, or it cannot be imported.
+    """
+    found = _entries(kind)
+    if name not in found:
+        known = ", ".join(sorted(found))
+        raise ConfigError(f"there is no {kind} engine {name!r}; installed are: {known}")
+    try:
+        return cast("type[Engine]", found[name].load())
+    except (ImportError, AttributeError, OSError) as error:
+        raise ConfigError(f"the {kind} engine {name!r} cannot be loaded: {error}") from error
+
+
+def load(kind: Kind, name: str, context: Context) -> Any:
+    """Construct an engine. Blocking: run it in a worker thread.
+
+    Raises:
+        ConfigError: if there is no such engine, or its options make no sense.
+        ModelMissing: if its weights are not there.
+    """
+    make = cast("Any", engine_class(kind, name))
+    try:
+        return make(context)
+    except AvatarError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"the {kind} engine {name!r} does not start: {error}") from error
+
+
+def _entries(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"realtime_avatar.{kind}s")}

@@ -1,0 +1,58 @@
+"""The one place that knows how heavy libraries are run.
+
+Everything that computes for more than a millisecond goes through `step` or `steps`:
+worker threads, cancelled between steps.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from anyio import to_thread
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# llama.cpp's threads otherwise spin while they wait, and any other load on the same
+# cores makes decoding collapse (26 -> 2 tokens a second on two cores). OpenMP reads it
+# once, when it is first loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+async def step(work: Callable[[], T]) -> T:
+    """Run `work`, which should take at most about 100 ms, in a worker thread.
+
+    A cancelled caller still waits for it, so that no thread is left inside an engine
+    whose session has been closed.
+    """
+    return await to_thread.run_sync(work)
+
+
+async def steps(work: Generator[T]) -> AsyncGenerator[T]:
+    """Iterate a computing generator in worker threads; cancelled between its items."""
+    end = object()
+    with closing(work):
+        while (item := await to_thread.run_sync(next, work, end)) is not end:
+            yield item  # type: ignore[misc]
+
+
+def onnx_session(path: Path, threads: int = 1) -> "onnxruntime.InferenceSession":
+    """Open an ONNX model on the CPU, without spinning threads.
+
+    Args:
+        path: The model.
+        threads: How many one inference may use.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,62 @@
+"""Everything that can go wrong, as one tree.
+
+    AvatarError
+    ├── ConfigError     a setting, flag or file of settings that makes no sense
+    ├── ModelMissing    weights that are not on this machine, or not what they should be
+    ├── EngineError     a stage failed at its work (the session lives on)
+    ├── InputError      a bad portrait, recording or text; HTTP 4xx
+    ├── CapacityError   too busy now; HTTP 503 with Retry-After
+    └── ConsentError    nobody agreed to this voice or face; HTTP 403
+
+Each message is one sentence for the person who caused it or can mend it.
+"""
+
+
+class AvatarError(Exception):
+    """Root of the tree. `exit_code` is what the command line ends with."""
+
+    exit_code = 2
+
+
+class ConfigError(AvatarError):
+    """A setting, flag or file of settings that makes no sense."""
+
+
+class ModelMissing(AvatarError):
+    """Weights are not on this machine and could not be fetched, or their hash is wrong."""
+
+
+class EngineError(AvatarError):
+    """A stage failed at its work.
+
+    Args:
+        stage: Which one: "detector", "recognizer", "chat", "voice", "face" or "playout".
+        message: What happened, in words for the user.
+    """
+
+    exit_code = 1
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(f"{stage}: {message}")
+        self.stage = stage
+
+
+class InputError(AvatarError):
+    """A portrait, recording or text that cannot be used, and why."""
+
+
+class CapacityError(AvatarError):
+    """No room for one more now.
+
+    Args:
+        message: What is full, in words for the user.
+        retry_after: When to try again, seconds.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ConsentError(AvatarError):
+    """The owner of this voice or face has not agreed to its use."""

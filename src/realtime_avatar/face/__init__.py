@@ -1,0 +1,1 @@
+"""Speech to pictures: enrolment, motion, life between words, renderers."""

@@ -1,0 +1,1 @@
+"""Audio to words: voice activity, end of turn, recognisers."""

@@ -1,0 +1,1 @@
+"""The model store: which weights, from where, under which licence."""

@@ -1,0 +1,1 @@
+"""Words to words: chats, persona, what is answered by rule."""

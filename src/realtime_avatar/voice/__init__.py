@@ -1,0 +1,1 @@
+"""Words to speech: normalisation, sentence cutting, synthesisers."""
