@@ -1,0 +1,51 @@
+# Two commands are the door: `make run` and `make test`. Each does its own set-up; run
+# again, both start in seconds and download nothing.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+AVATAR := $(BIN)/avatar
+
+.PHONY: run test check lock clean
+
+run: $(VENV)/.run
+	@$(AVATAR) models pull
+	@$(AVATAR) answer --out answer.mp4
+
+test: $(VENV)/.test
+	@$(AVATAR) models pull --for en,zh,es
+	@$(AVATAR) models pull smollm2-135m
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+# The locked requirements, then the package itself, which is only linked.
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
+	$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "make: Python 3.11 is missing; or name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3.11-venv" >&2; exit 1; }
+	@touch $@
+
+# New locks after a change of pyproject.toml or requirements/*.in. They carry hashes and
+# no address, so that any index or mirror serves.
+COMPILE := uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
+  --no-emit-index-url --no-annotate --no-header --upgrade
+lock: $(VENV)/.test
+	cd requirements && ../$(BIN)/$(COMPILE) ../pyproject.toml run.in --output-file run.txt
+	cd requirements && ../$(BIN)/$(COMPILE) test.in --output-file test.txt
+
+clean:
+	rm -rf $(VENV) .ruff_cache .pytest_cache answer.mp4

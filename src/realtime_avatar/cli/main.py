@@ -1,0 +1,64 @@
+"""The commands' tree, and how errors leave it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from realtime_avatar import __version__
+from realtime_avatar.cli import answer, bench, engines, face, models
+from realtime_avatar.errors import AvatarError
+
+app = typer.Typer(
+    name="avatar",
+    help="A photograph that listens, answers and is seen saying it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(answer.answer)
+app.command()(answer.say)
+app.command()(answer.transcribe)
+app.command()(engines.engines)
+app.add_typer(models.app, name="models")
+app.add_typer(face.app, name="face")
+app.add_typer(bench.app, name="bench")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and exit.")
+    ] = False,
+) -> None:
+    """A photograph that listens, answers and is seen saying it."""
+
+
+def main() -> None:
+    """Run the command line; an error is one line on stderr and an exit code."""
+    try:
+        app()
+    except* AvatarError as group:
+        sys.exit(max(_tell(error) for error in _leaves(group)))
+    except* BrokenPipeError:  # `avatar … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _leaves(group: BaseExceptionGroup[AvatarError]) -> list[AvatarError]:
+    found: list[AvatarError] = []
+    for error in group.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _tell(error: AvatarError) -> int:
+    print(f"avatar: {error}", file=sys.stderr)
+    return error.exit_code

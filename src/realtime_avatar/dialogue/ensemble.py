@@ -1,0 +1,99 @@
+"""The engines of one process, loaded when first needed and shared by all sessions."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self, cast
+
+from anyio import CancelScope, Lock, create_task_group, to_thread
+
+from realtime_avatar.config import Settings
+from realtime_avatar.engines.ports import (
+    ChatEngine,
+    DetectorEngine,
+    Engine,
+    FaceEngine,
+    RecognizerEngine,
+    Speaker,
+    VoiceEngine,
+)
+from realtime_avatar.engines.registry import Context, Kind, load
+from realtime_avatar.models.store import ModelStore
+from realtime_avatar.thinking.honesty import Honest
+
+FPS = 25
+
+
+class Ensemble:
+    """Loads engines by the settings; closes them when left.
+
+    Args:
+        settings: Which engines, and their options.
+        store: Where the weights are; by default as the settings say.
+    """
+
+    def __init__(self, settings: Settings, store: ModelStore | None = None) -> None:
+        self.settings = settings
+        self.store = store or ModelStore(settings.models, offline=settings.offline)
+        self._loaded: dict[tuple[Kind, str], Engine] = {}
+        self._locks: dict[tuple[Kind, str], Lock] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with CancelScope(shield=True):
+            while self._loaded:
+                _, engine = self._loaded.popitem()
+                await to_thread.run_sync(engine.close)
+
+    async def detector(self) -> DetectorEngine:
+        return await self._get("detector", self.settings.detector)
+
+    async def recognizer(self) -> RecognizerEngine:
+        return await self._get("recognizer", self.settings.recognizer)
+
+    async def chat(self) -> ChatEngine:
+        """Return the chat engine, bound to the truth about what it is."""
+        return Honest(await self._get("chat", self.settings.chat), self.settings.name)
+
+    async def voice(self, language: str) -> tuple[VoiceEngine, Speaker | None]:
+        """Return the engine and the speaker for a language.
+
+        Raises:
+            ConfigError: if the settings name none.
+        """
+        name, speaker = self.settings.voice_for(language)
+        return await self._get("voice", name), Speaker(speaker) if speaker else None
+
+    async def face(self) -> FaceEngine:
+        return await self._get("face", self.settings.face)
+
+    async def load(self, kinds: Iterable[Kind], language: str = "") -> None:
+        """Load engines side by side, before somebody waits for them.
+
+        Args:
+            kinds: Which.
+            language: Whose voice; the favourite language by default.
+        """
+        voice, _ = self.settings.voice_for(language or self.settings.languages[0])
+        try:
+            async with create_task_group() as tasks:
+                for kind in kinds:
+                    name = voice if kind == "voice" else cast("str", getattr(self.settings, kind))
+                    tasks.start_soon(self._get, kind, name)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def _get(self, kind: Kind, name: str) -> Any:
+        key = (kind, name)
+        async with self._locks.setdefault(key, Lock()):
+            if key not in self._loaded:
+                options = self.settings.engines.get(name, {})
+                context = Context(self.store, self.settings.threads, options)
+                self._loaded[key] = await to_thread.run_sync(load, kind, name, context)
+            return self._loaded[key]

@@ -1,0 +1,138 @@
+"""One turn: the user's words in; the avatar's voice and face out."""
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from anyio import CancelScope, Event, create_memory_object_stream, create_task_group
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+
+from realtime_avatar.dialogue.history import History
+from realtime_avatar.dialogue.hold import hold_picture
+from realtime_avatar.engines.ports import Chat, Face, Voice
+from realtime_avatar.errors import AvatarError, EngineError
+from realtime_avatar.media import Audio, Shot
+from realtime_avatar.media.playout import Playout
+from realtime_avatar.telemetry.timings import Timings
+
+T = TypeVar("T")
+
+# Queue bounds: all that an interruption can waste, and all the memory that a fast stage
+# can fill. A shot of 512x512 is 0.8 MB.
+TOKENS, CHUNKS, SHOTS = 32, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One session's engines, open.
+
+    Attributes:
+        voice: Says it.
+        face: Shows it.
+        chat: Thinks of it; a session that only says given texts has none.
+        fps: Pictures a second that the face makes.
+    """
+
+    voice: Voice
+    face: Face
+    chat: Chat | None = None
+    fps: int = 25
+
+
+class Turn:
+    """Answers one utterance aloud: chat -> voice -> face -> playout.
+
+    Each stage has its own task and a bounded queue to the next, so a slow face slows
+    the voice instead of filling memory. A stage that fails ends its stream early: what
+    it made until then is still played out, and `run` says so afterwards.
+    """
+
+    def __init__(
+        self, engines: Engines, history: History, playout: Playout, timings: Timings | None = None
+    ) -> None:
+        self._engines, self._history, self._playout = engines, history, playout
+        self._timings = timings or Timings()
+        self._scope, self._ended = CancelScope(), Event()
+        self._failures: list[AvatarError] = []
+        self.text = ""
+        self.heard = ""
+
+    async def run(self, text: str) -> None:
+        """Answer `text`; return once it is played out or stopped.
+
+        Raises:
+            ExceptionGroup: of AvatarErrors, one for each stage that failed.
+        """
+        if self._engines.chat is None:
+            raise EngineError("chat", "this session was opened without one")
+        self._history.add_user(text)
+        await self._play(self._engines.chat.reply(self._history.messages))
+
+    async def say(self, text: str) -> None:
+        """Say `text` itself; otherwise like `run`."""
+        await self._play(_whole(text))
+
+    async def stop(self) -> None:
+        """Fall silent now; return when every stage has let go of its engine."""
+        self._scope.cancel()
+        await self._ended.wait()
+
+    async def _play(self, reply: AsyncGenerator[str]) -> None:
+        timings, engines = self._timings, self._engines
+        timings.begin()
+        try:
+            with self._scope, ExitStack() as ends:
+                async with create_task_group() as tasks:
+
+                    def stage(
+                        name: str, source: AsyncGenerator[T], bound: int
+                    ) -> ObjectReceiveStream[T]:
+                        send, receive = create_memory_object_stream[T](bound)
+                        tasks.start_soon(self._pump, name, timings.measured(name, source), send)
+                        return ends.enter_context(receive)
+
+                    words = stage("chat", self._noted(reply), TOKENS)
+                    speech = engines.voice.speak(timings.waited("voice", words))
+                    voice = stage("voice", speech, CHUNKS)
+                    shots = stage("face", self._shown(timings.waited("face", voice)), SHOTS)
+                    await self._playout.play(timings.waited("playout", shots))
+        finally:
+            self.heard = self._playout.stop()  # what was heard, not what was made
+            self._history.add_avatar(self.heard)
+            self._ended.set()
+        if self._failures:
+            raise ExceptionGroup("a stage failed", self._failures)
+
+    async def _noted(self, reply: AsyncGenerator[str]) -> AsyncGenerator[str]:
+        async with aclosing(reply):
+            async for piece in reply:
+                self.text += piece
+                yield piece
+
+    def _shown(self, voice: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
+        face = self._engines.face
+        return hold_picture(face.animate, voice, self._engines.fps, self._fail_face)
+
+    def _fail_face(self, error: Exception) -> None:
+        self._fail("face", error)
+
+    def _fail(self, stage: str, error: Exception) -> None:
+        if isinstance(error, AvatarError):
+            self._failures.append(error)
+            return
+        failure = EngineError(stage, str(error) or type(error).__name__)
+        failure.__cause__ = error
+        self._failures.append(failure)
+
+    async def _pump(self, stage: str, source: AsyncGenerator[T], sink: ObjectSendStream[T]) -> None:
+        async with sink, aclosing(source):
+            try:
+                async for item in source:
+                    await sink.send(item)
+            except Exception as error:  # an engine may fail with anything
+                self._fail(stage, error)
+
+
+async def _whole(text: str) -> AsyncGenerator[str]:
+    yield text

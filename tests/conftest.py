@@ -1,0 +1,59 @@
+"""What every test may ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.errors import ModelMissing
+from realtime_avatar.media import Audio
+from realtime_avatar.models.store import ModelStore
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def store() -> ModelStore:
+    return ModelStore()
+
+
+@pytest.fixture
+def context(store: ModelStore) -> Context:
+    return Context(store, threads=2)
+
+
+@pytest.fixture(autouse=True)
+def weights_are_here(request: pytest.FixtureRequest, store: ModelStore) -> None:
+    """Fail, rather than skip, when the models that `make test` fetches are not there."""
+    if request.node.get_closest_marker("weights") is None:
+        return
+    try:
+        store.path("whisper-base")
+    except ModelMissing as error:
+        pytest.fail(f"{error}; `make test` fetches it")
+
+
+@pytest.fixture
+def recordings() -> Path:
+    """Real speech: jfk.wav, arctic_a0007.wav, arctic_a0009.wav."""
+    return FIXTURES / "audio"
+
+
+@pytest.fixture
+def speech_like() -> Callable[[float, int], Audio]:
+    """A buzz with the pitch and the syllables of speech, for engines that need no words."""
+
+    def make(seconds: float, rate: int) -> Audio:
+        t = np.arange(int(seconds * rate)) / rate
+        buzz = sum(np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 12))
+        syllables = np.clip(np.sin(2 * np.pi * 4 * t), 0, 1)
+        return Audio((4000 * buzz * syllables).astype(np.int16), rate, 0)
+
+    return make

@@ -1,0 +1,106 @@
+from contextlib import aclosing
+
+import anyio
+import numpy as np
+import pytest
+from realtime_avatar.face.portrait import default_portrait, read_portrait
+
+from realtime_avatar.engines.ports import FaceEngine, Rig
+from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import join
+from streams import SpeechLike, collect, in_chunks, stream
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def rig(face_engine: FaceEngine, anyio_backend: str) -> Rig:
+    return await face_engine.enrol(read_portrait(default_portrait()), size=(256, 256))
+
+
+async def test_a_portrait_keeps_its_shape_made_even(face_engine: FaceEngine):
+    portrait = read_portrait(default_portrait())
+    height = portrait.shape[0] // 2 * 2 - 1
+    rig = await face_engine.enrol(portrait[:height])
+    assert rig.width % 2 == rig.height % 2 == 0
+    assert rig.height <= 1080
+    assert rig.width / rig.height == pytest.approx(portrait.shape[1] / height, rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 48_000])
+@pytest.mark.parametrize("fps", [25, 50])
+@pytest.mark.parametrize("chunk", [100, 5000])
+async def test_every_sample_is_shown_once(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike, rate: int, fps: int, chunk: int
+):
+    said: Audio = speech_like(1.03, rate)
+    async with face_engine.open(rig, fps=fps) as face:
+        shots = await collect(face.animate(stream(in_chunks(said, chunk))))
+    assert len(shots) == -(-said.samples * fps // rate)
+    assert {shot.audio.samples for shot in shots} == {rate // fps}
+    heard = join([shot.audio for shot in shots])
+    assert np.array_equal(heard.pcm[: said.samples], said.pcm)
+    assert not heard.pcm[said.samples :].any()
+    assert [shot.audio.start for shot in shots] == [n * rate // fps for n in range(len(shots))]
+    frames = [shot.frame for shot in shots if shot.frame is not None]
+    assert len(frames) > len(shots) // 2
+    assert {frame.shape for frame in frames} == {(rig.height, rig.width, 3)}
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+
+
+async def test_words_stay_with_their_samples(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    said: Audio = speech_like(1, 24_000)
+    words = [
+        Audio(chunk.pcm, chunk.rate, chunk.start, f"w{index} ")
+        for index, chunk in enumerate(in_chunks(said, 2400))
+    ]
+    async with face_engine.open(rig) as face:
+        shots = await collect(face.animate(stream(words)))
+    for word in words:
+        (shot,) = [shot for shot in shots if word.text in shot.audio.text]
+        assert shot.audio.start <= word.start < shot.audio.end
+
+
+async def test_pictures_stay_as_they_were_given(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        shots = await collect(face.animate(stream([speech_like(1, 24_000)])))
+        frames = [shot.frame for shot in shots if shot.frame is not None]
+        kept = [frame.copy() for frame in frames]
+        await collect(face.animate(stream([speech_like(1, 24_000)])))
+    assert all(np.array_equal(frame, copy) for frame, copy in zip(frames, kept, strict=True))
+
+
+async def test_the_face_moves_with_the_sound(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        shots = await collect(face.animate(stream([speech_like(1, 24_000)])))
+    frames = [shot.frame.astype(np.int16) for shot in shots if shot.frame is not None]
+    assert max(np.abs(frame - frames[0]).mean() for frame in frames) > 0.3
+
+
+async def test_nothing_gives_nothing(face_engine: FaceEngine, rig: Rig):
+    async with face_engine.open(rig) as face:
+        assert await collect(face.animate(stream([]))) == []
+
+
+async def test_a_closed_stream_leaves_the_session_usable(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        async with aclosing(face.animate(stream([speech_like(2, 24_000)]))) as shots:
+            async for _ in shots:
+                break
+        assert len(await collect(face.animate(stream([speech_like(0.5, 24_000)])))) == 13
+
+
+async def test_cancelling_is_prompt(face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike):
+    async with face_engine.open(rig) as face:
+        with anyio.fail_after(5), anyio.CancelScope() as scope:
+            async for _ in face.animate(stream([speech_like(60, 24_000)])):
+                scope.cancel()
+        assert scope.cancel_called

@@ -1,0 +1,13 @@
+"""Which engines the contract suite runs, with options that keep it quick."""
+
+from typing import Any
+
+from realtime_avatar.engines.registry import Kind
+
+ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
+    "detector": [("fake", {}), ("silero", {})],
+    "recognizer": [("fake", {}), ("whisper", {})],
+    "chat": [("fake", {}), ("llama", {"model": "smollm2-135m"})],
+    "voice": [("fake", {}), ("hibari", {}), ("kokoro", {})],
+    "face": [("fake", {}), ("photo", {})],
+}
