@@ -29,7 +29,8 @@ Square = Annotated[
         "--square",
         min=64,
         max=1080,
-        help="Crop the picture to a square of so many pixels; by default a portrait keeps its shape.",
+        help="Crop the picture to a square of so many pixels; by default a portrait keeps its"
+        " shape.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

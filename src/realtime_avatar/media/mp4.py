@@ -43,7 +43,8 @@ class Mp4Writer:
     def __init__(self, path: Path, width: int, height: int, fps: int, rate: int) -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
         self.frames = 0
-        self._resampler = Resampler(rate, _AUDIO_RATE)
+        self._frame_time = Fraction(1, fps)
+        self._resampler = Resampler(_AUDIO_RATE)
         self._pending: list[NDArray[np.int16]] = []
         self._pending_samples = self._samples = 0
         self._last: VideoFrame | None = None
@@ -55,7 +56,6 @@ class Mp4Writer:
             self._video = self._file.add_stream("libx264", rate=fps)
             self._video.width, self._video.height = width, height
             self._video.pix_fmt = "yuv420p"
-            self._video.time_base = Fraction(1, fps)
             self._video.options = {"preset": "veryfast", "crf": "20", "profile": "high"}
             self._video.codec_context.gop_size = 2 * fps
             # One thread: the cores belong to the stages that make the next shots.
@@ -81,7 +81,7 @@ class Mp4Writer:
             )
         if self._last is None:
             raise ValueError("the first shot has no picture")
-        self._last.pts, self._last.time_base = self.frames, self._video.time_base
+        self._last.pts, self._last.time_base = self.frames, self._frame_time
         with self._writing():
             self._file.mux(self._video.encode(self._last))
             self.frames += 1
@@ -90,7 +90,7 @@ class Mp4Writer:
     def close(self) -> None:
         """Finish the file and move it to its name."""
         with self._writing():
-            self._hear(self._resampler.finish())
+            self._hear(self._resampler.flush())
             if self._pending_samples:
                 self._encode_audio(self._take(self._pending_samples))
             self._file.mux(self._video.encode(None))
