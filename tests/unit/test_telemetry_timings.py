@@ -52,3 +52,20 @@ async def test_a_stage_that_fails_is_measured_until_then():
         await collect(timings.measured("chat", broken()))
     assert timings.stages["chat"].busy == 5
     assert timings.stages["chat"].items == 1
+
+
+async def test_the_last_stage_has_no_results_but_its_end():
+    clock = Clock()
+    timings = Timings(clock)
+    timings.begin()
+
+    async def shots() -> AsyncGenerator[int]:
+        for number in range(4):
+            clock.now += 10
+            yield number
+
+    with timings.working("playout"):
+        async for _ in timings.waited("playout", shots()):
+            clock.now += 1
+    playout = timings.stages["playout"]
+    assert (playout.first, playout.last, playout.busy, playout.items) == (44, 44, 4, 1)

@@ -15,7 +15,7 @@ from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.engines.ports import Rig, Transcript
 from realtime_avatar.engines.registry import Kind
 from realtime_avatar.errors import EngineError, InputError
-from realtime_avatar.face.portrait import read_portrait
+from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.media import Audio
 from realtime_avatar.media.film import FilePlayout
 from realtime_avatar.media.language import guess_language
@@ -152,7 +152,7 @@ async def enrol(ensemble: Ensemble, size: Size) -> Rig:
     Raises:
         InputError: if it has no usable face.
     """
-    path = ensemble.settings.portrait or bundled("portraits/ava.jpg")
+    path = ensemble.settings.portrait or default_portrait()
     portrait = await to_thread.run_sync(read_portrait, path)
     return await (await ensemble.face()).enrol(portrait, size=size)
 

@@ -96,7 +96,8 @@ class Turn:
                     speech = engines.voice.speak(timings.waited("voice", words))
                     voice = stage("voice", speech, CHUNKS)
                     shots = stage("face", self._shown(timings.waited("face", voice)), SHOTS)
-                    await self._playout.play(timings.waited("playout", shots))
+                    with timings.working("playout"):
+                        await self._playout.play(timings.waited("playout", shots))
         finally:
             self.heard = self._playout.stop()  # what was heard, not what was made
             self._history.add_avatar(self.heard)

@@ -1,7 +1,7 @@
 """How long each stage of a turn took, and when its first result was there."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -61,6 +61,17 @@ class Timings:
                     stage.first = stage.last
                 stage.items += 1
                 yield item
+
+    @contextmanager
+    def working(self, name: str) -> Generator[None]:
+        """Count the time inside as a stage's work, and its end as its only result."""
+        stage, began = self.stage(name), self.clock()
+        try:
+            yield
+        finally:
+            stage.busy += self.clock() - began
+            stage.first = stage.last = self.clock() - self.start
+            stage.items += 1
 
     async def waited(self, name: str, source: AsyncIterable[T]) -> AsyncGenerator[T]:
         """Pass a stage's input on; the time it waits for it does not count as work."""
