@@ -5,6 +5,7 @@ import tempfile
 import tomllib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
@@ -160,7 +161,7 @@ async def heard_back(settings: Settings, runs: int) -> Report:
         for language in settings.voice:
             engine, speaker = await ensemble.voice(language)
             pinned = Ensemble(settings.model_copy(update={"language": language}), ensemble.store)
-            score = character_errors if language == "zh" else word_errors
+            score = character_errors if language == "zh" else partial(word_errors, language=language)
             wrong = total = 0
             misheard: list[Report] = []
             async with pinned, engine.open(language=language, speaker=speaker) as voice:

@@ -22,11 +22,15 @@ class Conversation:
     """
 
     def __init__(
-        self, ensemble: Ensemble, recognizer: Recognizer | None, chat: Chat | None, face: Face
+        self,
+        ensemble: Ensemble,
+        persona: Persona,
+        recognizer: Recognizer | None,
+        chat: Chat | None,
+        face: Face,
     ) -> None:
-        self._ensemble, self._recognizer = ensemble, recognizer
-        self._chat, self._face = chat, face
-        self._persona = Persona(name=ensemble.settings.name)
+        self._ensemble, self._persona = ensemble, persona
+        self._recognizer, self._chat, self._face = recognizer, chat, face
         self.history = History()
 
     async def hear(self, utterance: Audio) -> Transcript:
@@ -81,7 +85,7 @@ async def open_conversation(
         hears: Whether `Conversation.hear` will be called.
         thinks: Whether `Conversation.answer` will be called.
     """
-    settings = ensemble.settings
+    settings, persona = ensemble.settings, Persona(name=ensemble.settings.name)
     async with AsyncExitStack() as stack:
         recognizer = chat = None
         if hears:
@@ -89,9 +93,10 @@ async def open_conversation(
             engine = await ensemble.recognizer()
             recognizer = await stack.enter_async_context(engine.open(languages=languages))
         if thinks:
-            chat = await stack.enter_async_context((await ensemble.chat()).open())
+            system = system_prompt(persona, settings.language or settings.languages[0])
+            chat = await stack.enter_async_context((await ensemble.chat()).open(system=system))
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Conversation(ensemble, recognizer, chat, face)
+        yield Conversation(ensemble, persona, recognizer, chat, face)
 
 
 async def last_word(recognizer: Recognizer, utterance: Audio) -> Transcript:

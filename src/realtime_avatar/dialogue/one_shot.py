@@ -19,7 +19,7 @@ from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.media import Audio
 from realtime_avatar.media.film import FilePlayout
 from realtime_avatar.media.language import guess_language
-from realtime_avatar.media.read import read_audio
+from realtime_avatar.media.read import read_audio, refuse_silence
 from realtime_avatar.telemetry.timings import Timings
 
 MAX_TEXT = 5000
@@ -88,7 +88,7 @@ async def answer_file(ensemble: Ensemble, question: Path, out: Path, size: Size 
         ExceptionGroup: of AvatarErrors, if a stage failed.
     """
     _check_target(out)
-    read = partial(read_audio, question, max_seconds=MAX_QUESTION)
+    read = partial(_read, question, MAX_QUESTION)
     await to_thread.run_sync(read)  # a bad question does not wait for the models
     async with _stage(ensemble, size, ("recognizer", "chat", "voice", "face")) as (stage, loading):
         start = current_time()
@@ -134,8 +134,7 @@ async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: floa
     Raises:
         InputError: if the recording is no good.
     """
-    audio = await to_thread.run_sync(partial(read_audio, recording, max_seconds=max_seconds))
-    return await hear(ensemble, audio)
+    return await hear(ensemble, await to_thread.run_sync(_read, recording, max_seconds))
 
 
 async def hear(ensemble: Ensemble, utterance: Audio) -> Transcript:
@@ -210,6 +209,12 @@ def _film(
         loading=loading,
         stages=stages,
     )
+
+
+def _read(recording: Path, max_seconds: float) -> Audio:
+    audio = read_audio(recording, max_seconds=max_seconds)
+    refuse_silence(audio, recording)
+    return audio
 
 
 def _check_target(out: Path) -> None:

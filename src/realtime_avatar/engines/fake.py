@@ -93,6 +93,7 @@ class _FakeRecognizerSession:
 
     async def transcribe(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Transcript]:
         start, end, loud = None, 0, False
+        await checkpoint()
         async for chunk in audio:
             start = chunk.start if start is None else start
             end = chunk.end
@@ -118,7 +119,7 @@ class FakeChat:
         """Nothing is held."""
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator["FakeChat"]:
+    async def open(self, *, system: str = "") -> AsyncGenerator["FakeChat"]:
         yield self
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:

@@ -154,7 +154,14 @@ class Chat(Protocol):
 class ChatEngine(Engine, Protocol):
     """Makes chats."""
 
-    def open(self) -> AbstractAsyncContextManager[Chat]: ...
+    def open(self, *, system: str = "") -> AbstractAsyncContextManager[Chat]:
+        """Open a session.
+
+        Args:
+            system: The system message that the first request will start with, so that an
+                engine can read it before somebody waits.
+        """
+        ...
 
 
 class Voice(Protocol):

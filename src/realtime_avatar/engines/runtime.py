@@ -41,11 +41,11 @@ async def steps(work: Generator[T]) -> AsyncGenerator[T]:
             yield item  # type: ignore[misc]
 
 
-def onnx_session(path: Path, threads: int = 1) -> "onnxruntime.InferenceSession":
+def onnx_session(path: Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":
     """Open an ONNX model on the CPU, without spinning threads.
 
     Args:
-        path: The model.
+        path: The model's file, or the model itself, serialised.
         threads: How many one inference may use.
     """
     import onnxruntime

@@ -1,0 +1,162 @@
+"""One piece of speech through Whisper."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.hearing.activity import RATE
+
+FULL: Final = 30 * RATE
+"""Samples that Whisper was trained to hear at once."""
+
+LEAD: Final = RATE // 5  # silence before the speech
+TAIL: Final = 4 * RATE  # and after it: with 1 s, or without timestamps, Whisper loops
+STAMP: Final = RATE // 50  # samples from one timestamp to the next
+REPETITIVE: Final = 2.4  # compression ratio of a text that goes round in circles
+# What was said before, as Whisper is told, decides how it writes: without it, Chinese comes
+# out in traditional characters half of the time, and questions end in full stops.
+BEFORE: Final = {"zh": "我们来谈谈今天的问题吧，请说。"}
+TOKENS: Final = 30  # a second: more than anybody says in any language
+EXTRA_TOKENS: Final = 24  # for punctuation and timestamps, however short the piece
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What Whisper makes of a piece.
+
+    Attributes:
+        text: As written language.
+        end: First sample of the piece that is not in it; Whisper stops early now and then.
+        confidence: Mean log probability of its tokens.
+        no_speech: Probability that nobody speaks.
+        looping: Whether it goes round in circles.
+    """
+
+    text: str
+    end: int
+    confidence: float
+    no_speech: float
+    looping: bool
+
+
+class Decoder:
+    """Runs a Whisper model in steps. Holds no state between them.
+
+    Whisper pads all it hears to 30 s. CTranslate2 takes less, so a piece is padded by a
+    few seconds of silence only, which is several times faster for a sentence. If Whisper
+    loops nevertheless, `encode(full=True)` hears it in the way that it was trained.
+
+    Args:
+        model: A `faster_whisper.WhisperModel`.
+        beam: How many hypotheses are followed at once.
+    """
+
+    def __init__(self, model: Any, beam: int) -> None:
+        self._model: Any = model
+        self._beam = beam
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes of what the model knows."""
+        return tuple(self._model.supported_languages)
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self._model = None
+
+    def encode(self, samples: NDArray[np.float32], *, full: bool = False) -> Any:
+        """Return what the encoder makes of a piece.
+
+        Args:
+            samples: In [-1, 1], shape (samples,), 16 kHz, at most 29 s.
+            full: Whether to pad it to 30 s.
+        """
+        length = FULL if full else min(FULL, LEAD + len(samples) + TAIL)
+        padded = np.zeros(length, np.float32)
+        padded[LEAD : LEAD + len(samples)] = samples
+        return self._model.encode(self._model.feature_extractor(padded, padding=0))
+
+    def probable(self, encoded: Any) -> dict[str, float]:
+        """Return the probability of each language; none for a model that knows only one."""
+        if len(self.languages) == 1:
+            return {}
+        (found,) = self._model.model.detect_language(encoded)
+        return {token[2:-2]: probability for token, probability in found}
+
+    def decode(
+        self, encoded: Any, language: str, samples: int, *, allow_repeats: bool = True
+    ) -> Heard:
+        """Return the words.
+
+        The hypothesis is the most probable as a whole: dividing its score by its length,
+        as is usual, favours words spelt in many pieces ("gregs in" for "Gregson").
+
+        Args:
+            encoded: From `encode`.
+            language: ISO 639-1.
+            samples: Length of the piece.
+            allow_repeats: Whether three tokens may come again in the same order.
+        """
+        from faster_whisper.tokenizer import Tokenizer
+
+        model = self._model.model
+        tokenizer = Tokenizer(
+            self._model.hf_tokenizer, model.is_multilingual, "transcribe", language
+        )
+        prompt: list[int] = tokenizer.sot_sequence
+        if language in BEFORE:
+            prompt = [tokenizer.sot_prev, *tokenizer.encode(BEFORE[language]), *prompt]
+        room = self._model.max_length - len(prompt)
+        most = min(room, EXTRA_TOKENS + TOKENS * samples // RATE)
+        (found,) = model.generate(
+            encoded,
+            [prompt],
+            beam_size=self._beam,
+            length_penalty=0,
+            no_repeat_ngram_size=0 if allow_repeats else 3,
+            max_length=len(prompt) + most,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        tokens: list[int] = found.sequences_ids[0]
+        spoken, end = _spoken(tokens, tokenizer.timestamp_begin, samples)
+        text: str = tokenizer.decode(spoken).strip()
+        return Heard(
+            text,
+            end,
+            found.scores[0] / (len(tokens) + 1),
+            found.no_speech_prob,
+            len(tokens) >= most or _compression(text) > REPETITIVE,
+        )
+
+
+def _spoken(tokens: Sequence[int], timestamp: int, samples: int) -> tuple[list[int], int]:
+    """Return the text tokens that belong to a piece, and where in it they end.
+
+    What begins in the silence after the piece is invented.
+
+    Args:
+        tokens: Text tokens between timestamp tokens.
+        timestamp: The first timestamp token, that of 0 s.
+        samples: Length of the piece.
+    """
+    kept: list[int] = []
+    end = samples
+    for token in tokens:
+        if token < timestamp:
+            kept.append(token)
+            end = samples
+            continue
+        end = (token - timestamp) * STAMP - LEAD
+        if end >= samples:
+            break
+    return kept, min(max(end, 0), samples)
+
+
+def _compression(text: str) -> float:
+    encoded = text.encode()
+    return len(encoded) / len(zlib.compress(encoded))

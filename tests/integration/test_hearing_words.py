@@ -1,0 +1,186 @@
+"""The recogniser and the detector on real speech, and on what is none."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_avatar.engines.ports import Transcript
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.hearing.score import word_errors
+from realtime_avatar.hearing.whisper import Whisper
+from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import join
+from realtime_avatar.media.read import read_audio
+from realtime_avatar.media.resample import resample
+from realtime_avatar.models.store import ModelStore
+from streams import collect, in_chunks, stream
+
+pytestmark = [pytest.mark.anyio, pytest.mark.weights]
+
+SAID = {
+    "jfk.wav": "And so, my fellow Americans, ask not what your country can do for you, "
+    "ask what you can do for your country.",
+    "arctic_a0007.wav": "And you always want to see it in the superlative degree.",
+    "arctic_a0009.wav": "He turned sharply, and faced Gregson across the table.",
+}
+LANGUAGES = ("en", "es", "zh")
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def whisper() -> Generator[Whisper]:
+    engine = Whisper(Context(ModelStore(), threads=2))
+    yield engine
+    engine.close()
+
+
+async def hear(
+    engine: Whisper, audio: Audio, chunk: int = 10**9, languages: tuple[str, ...] = LANGUAGES
+) -> list[Transcript]:
+    async with engine.open(languages=languages) as recognizer:
+        return await collect(recognizer.transcribe(stream(in_chunks(audio, chunk))))
+
+
+async def test_at_most_one_wrong_word_in_the_three_recordings(
+    whisper: Whisper, recordings: Path
+) -> None:
+    wrong = 0
+    for name, said in SAID.items():
+        (heard,) = await hear(whisper, read_audio(recordings / name))
+        assert heard.language == "en"
+        wrong += word_errors(said, heard.text)[0]
+    assert wrong <= 1
+
+
+async def test_any_language_may_be_allowed(whisper: Whisper, recordings: Path) -> None:
+    (heard,) = await hear(whisper, read_audio(recordings / "jfk.wav"), languages=())
+    assert heard.language == "en"
+
+
+@pytest.mark.parametrize(("rate", "chunk"), [(8000, 160), (44100, 5000), (48000, 960)])
+async def test_any_rate_and_chunks(
+    whisper: Whisper, recordings: Path, rate: int, chunk: int
+) -> None:
+    audio = resample(read_audio(recordings / "jfk.wav"), rate)
+    (heard,) = await hear(whisper, Audio(audio.pcm, rate, start=rate), chunk)
+    assert word_errors(SAID["jfk.wav"], heard.text)[0] <= 1
+    # It is said from 0.3 to 10.5 s.
+    assert heard.start / rate == pytest.approx(1.3, abs=0.2)
+    assert heard.end / rate == pytest.approx(11.5, abs=0.2)
+
+
+@pytest.mark.parametrize("decibels", [-20, -35])
+async def test_soft_speech(whisper: Whisper, recordings: Path, decibels: int) -> None:
+    audio = read_audio(recordings / "jfk.wav")
+    soft = (audio.pcm * 10 ** (decibels / 20)).astype(np.int16)
+    (heard,) = await hear(whisper, Audio(soft, RATE, 0))
+    assert word_errors(SAID["jfk.wav"], heard.text)[0] <= 1
+
+
+async def test_a_minute_and_more(whisper: Whisper, recordings: Path) -> None:
+    one, two, three = (read_audio(recordings / name) for name in SAID)
+    pause = Audio.silence(3 * RATE, RATE)
+    parts = [one, two, one, three, pause, two, pause, one, three, one, two]
+    pcm = join(parts).pcm
+    said = [SAID["jfk.wav"], SAID["arctic_a0007.wav"], SAID["arctic_a0009.wav"]]
+    order = [0, 1, 0, 2, 1, 0, 2, 0, 1]
+    (*guesses, final) = await hear(whisper, Audio(pcm, RATE, 0))
+    assert len(guesses) >= 2
+    assert all(not guess.final and final.text.startswith(guess.text) for guess in guesses)
+    errors, words = word_errors(" ".join(said[n] for n in order), final.text)
+    assert errors / words < 0.06
+    assert final.end > len(pcm) - RATE
+
+
+def noise(colour: float) -> NDArray[np.float64]:
+    """Six seconds of noise whose power falls with frequency to this power."""
+    rng = np.random.default_rng(1)
+    spectrum = np.fft.rfft(rng.standard_normal(6 * RATE))
+    spectrum[1:] /= np.arange(1, len(spectrum)) ** (colour / 2)
+    spectrum[0] = 0
+    return np.fft.irfft(spectrum)
+
+
+def hum() -> NDArray[np.float64]:
+    t = np.arange(6 * RATE) / RATE
+    return np.sum([np.sin(2 * np.pi * 50 * k * t) / k for k in range(1, 8)], axis=0)
+
+
+def click() -> NDArray[np.float64]:
+    sound = np.zeros(6 * RATE)
+    sound[2 * RATE : 2 * RATE + 20] = 1
+    return sound
+
+
+def cough() -> NDArray[np.float64]:
+    t = np.arange(6 * RATE) / RATE
+    voice = np.sum([np.sin(2 * np.pi * 180 * k * t) / k for k in range(1, 12)], axis=0)
+    sound = np.zeros(6 * RATE)
+    for start in (1.0, 1.5, 3.5):
+        since = np.maximum(t - start, 0)
+        envelope = (t >= start) * np.exp(-since / 0.07) * (1 - np.exp(-since / 0.004))
+        sound += envelope * (noise(0.5) / noise(0.5).std() + 0.5 * voice)
+    return sound
+
+
+def breath() -> NDArray[np.float64]:
+    t = np.arange(6 * RATE) / RATE
+    return noise(0.5) * np.clip(np.sin(2 * np.pi * 0.35 * t), 0, 1) ** 2
+
+
+def buzz() -> NDArray[np.float64]:
+    """A voice without words, which the detector takes for speech."""
+    t = np.arange(6 * RATE) / RATE
+    tone = np.sum([np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 12)], axis=0)
+    return tone * np.clip(np.sin(2 * np.pi * 4 * t), 0, 1)
+
+
+@pytest.mark.parametrize("decibels", [-60, -30, -3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: noise(0), id="white"),
+        pytest.param(lambda: noise(1), id="pink"),
+        pytest.param(lambda: noise(2), id="brown"),
+        hum,
+        click,
+        cough,
+        breath,
+        buzz,
+    ],
+)
+async def test_no_words_are_invented(
+    whisper: Whisper, make: Callable[[], NDArray[np.float64]], decibels: int
+) -> None:
+    sound = make()
+    pcm = 32767 * sound / np.abs(sound).max() * 10 ** (decibels / 20)
+    (heard,) = await hear(whisper, Audio(pcm.astype(np.int16), RATE, 0))
+    assert heard == Transcript("", True, 0, 6 * RATE)
+
+
+async def test_a_guess_in_the_pause_is_the_last_word(recordings: Path) -> None:
+    audio = read_audio(recordings / "arctic_a0009.wav")
+    audio = Audio(np.concatenate([audio.pcm, np.zeros(RATE, np.int16)]), RATE, 0)
+    engine = Whisper(Context(ModelStore(), threads=2, options={"partials": True}))
+    *_, guess, final = await hear(engine, audio, 320)
+    assert (guess.text, guess.final) == (final.text, False)
+    engine.close()
+
+
+async def test_leaving_in_the_middle_leaves_the_session_usable(
+    whisper: Whisper, recordings: Path
+) -> None:
+    audio = read_audio(recordings / "jfk.wav")
+    long = join([audio, Audio.silence(3 * RATE, RATE), audio])
+    async with whisper.open(languages=["en"]) as recognizer:
+        words = recognizer.transcribe(stream([Audio(long.pcm, RATE, 0)]))
+        assert not (await anext(words)).final
+        await words.aclose()
+        with anyio.move_on_after(0.01):
+            await collect(recognizer.transcribe(stream([audio])))
+        (heard,) = await collect(recognizer.transcribe(stream([audio])))
+    assert word_errors(SAID["jfk.wav"], heard.text)[0] <= 1

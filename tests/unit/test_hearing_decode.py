@@ -1,0 +1,136 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime_avatar.hearing.decode import FULL, LEAD, TAIL, Decoder
+
+RATE = 16000
+BEGIN = 50364  # the timestamp 0.00, as in Whisper's vocabulary; words are below
+
+
+class Words:
+    """A vocabulary of one word for each number."""
+
+    def token_to_id(self, token: str) -> int:
+        return {"<|startoftranscript|>": 50258, "<|endoftext|>": 50257}.get(token, BEGIN - 1)
+
+    def encode(self, text: str, add_special_tokens: bool) -> Any:
+        return SimpleNamespace(ids=[ord(letter) for letter in text])
+
+    def decode(self, tokens: list[int]) -> str:
+        return "".join(f" w{token}" for token in tokens)
+
+
+class Model:
+    """Stands in for CTranslate2's model and faster-whisper's, and says what it is told to."""
+
+    is_multilingual = True
+    max_length = 448
+    supported_languages = ("en", "zh")
+    hf_tokenizer = Words()
+
+    def __init__(self, tokens: list[int], score: float = -4.0) -> None:
+        self.model = self
+        self._found = SimpleNamespace(sequences_ids=[tokens], scores=[score], no_speech_prob=0.1)
+        self.seen: Any = None
+
+    def feature_extractor(self, samples: Any, padding: int) -> Any:
+        assert padding == 0
+        return samples
+
+    def encode(self, features: Any) -> Any:
+        return features
+
+    def detect_language(self, encoded: Any) -> Any:
+        return [[("<|zh|>", 0.7), ("<|en|>", 0.3)]]
+
+    def generate(self, encoded: Any, prompts: Any, **options: Any) -> Any:
+        self.seen = SimpleNamespace(prompt=prompts[0], **options)
+        return [self._found]
+
+
+def at(seconds: float) -> int:
+    return BEGIN + round(seconds * 50)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "full", "length"),
+    [(3, False, LEAD + 3 * RATE + TAIL), (28, False, FULL), (3, True, FULL)],
+)
+def test_a_piece_is_heard_with_silence_around_it(seconds: int, full: bool, length: int) -> None:
+    samples = np.full(seconds * RATE, 0.5, np.float32)
+    padded = Decoder(Model([]), 5).encode(samples, full=full)
+    assert len(padded) == length
+    assert np.array_equal(padded.nonzero()[0], np.arange(LEAD, LEAD + len(samples)))
+
+
+def test_text_between_timestamps() -> None:
+    model = Model([at(0), 1, 2, at(1.2), at(1.2), 3, at(2)])
+    heard = Decoder(model, 5).decode(None, "en", 2 * RATE)
+    assert heard.text == "w1 w2 w3"
+    assert heard.end == 2 * RATE - LEAD
+    assert heard.confidence == -4.0 / 8
+    assert heard.no_speech == 0.1
+    assert not heard.looping
+
+
+def test_what_begins_after_the_sound_is_invented() -> None:
+    model = Model([at(0), 1, at(2), at(2.5), 2, 3, at(4)])
+    assert Decoder(model, 5).decode(None, "en", 2 * RATE).text == "w1"
+    assert Decoder(model, 5).decode(None, "en", 2 * RATE).end == 2 * RATE
+    assert Decoder(model, 5).decode(None, "en", 3 * RATE).text == "w1 w2 w3"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "end"),
+    [
+        ([at(0), 1, at(3)], 3 * RATE - LEAD),
+        ([at(0), 1, at(2), at(2), 2], 9 * RATE),
+        ([at(0), 1, at(2), at(2), 2, at(3), at(3)], 3 * RATE - LEAD),
+        ([at(0)], 0),
+        ([at(0), 1, at(30)], 9 * RATE),
+    ],
+)
+def test_where_whisper_stops(tokens: list[int], end: int) -> None:
+    assert Decoder(Model(tokens), 5).decode(None, "en", 9 * RATE).end == end
+
+
+@pytest.mark.parametrize(
+    ("tokens", "looping"),
+    [([7] * 50, True), (list(range(84)), True), (list(range(83)), False)],
+    ids=["repetitive", "endless", "much"],
+)
+def test_loops_are_noticed(tokens: list[int], looping: bool) -> None:
+    model = Model(tokens)
+    assert Decoder(model, 5).decode(None, "en", 2 * RATE).looping == looping
+    assert model.seen.max_length == len(model.seen.prompt) + 84
+
+
+def test_there_is_an_end_to_what_whisper_can_say() -> None:
+    model = Model(list(range(445)))
+    assert Decoder(model, 5).decode(None, "en", 28 * RATE).looping
+    assert model.seen.max_length == 448
+
+
+def test_repeats_can_be_forbidden() -> None:
+    model = Model([1])
+    Decoder(model, 3).decode(None, "en", RATE)
+    assert (model.seen.beam_size, model.seen.no_repeat_ngram_size) == (3, 0)
+    Decoder(model, 3).decode(None, "en", RATE, allow_repeats=False)
+    assert model.seen.no_repeat_ngram_size == 3
+
+
+def test_chinese_follows_on_simplified_characters() -> None:
+    model = Model([1])
+    Decoder(model, 5).decode(None, "en", RATE)
+    plain = model.seen.prompt
+    Decoder(model, 5).decode(None, "zh", RATE)
+    assert model.seen.prompt[-len(plain) :] == plain
+    assert "".join(map(chr, model.seen.prompt[1 : -len(plain)])).startswith("我们")
+
+
+def test_probabilities_of_languages() -> None:
+    model = Model([])
+    assert Decoder(model, 5).probable(None) == {"zh": 0.7, "en": 0.3}
