@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.errors import ConfigError
+from realtime_avatar.errors import ConfigError, InputError
 from realtime_avatar.media.audio import Audio, Phoneme
 
 
@@ -30,12 +30,15 @@ class FrameCutter:
 
         Raises:
             ConfigError: if the rate is not a whole number of samples a frame.
+            InputError: if the rate changes.
         """
         if not self._rate:
             if audio.rate % self._fps:
-                raise ConfigError(f"{audio.rate} Hz cannot be cut into {self._fps} fps")
+                raise ConfigError(f"{audio.rate} Hz cannot be cut into {self._fps} frames a second")
             self._rate, self._size = audio.rate, audio.rate // self._fps
             self._start = audio.start
+        if audio.rate != self._rate:
+            raise InputError(f"the sound changes from {self._rate} to {audio.rate} Hz")
         if audio.text:
             self._texts.append((audio.start, audio.text))
         self._phonemes += audio.phonemes

@@ -1,0 +1,136 @@
+"""The engine that moves a photograph."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Generator
+from contextlib import aclosing, asynccontextmanager
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from realtime_avatar.engines.ports import Rig
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.runtime import step, steps
+from realtime_avatar.errors import ConfigError, EngineError, InputError
+from realtime_avatar.face import eyes, mouth, render
+from realtime_avatar.face.enrol import enrol
+from realtime_avatar.face.landmarks import FaceLandmarker
+from realtime_avatar.face.motion import SpeechMotion
+from realtime_avatar.face.rig import PhotoRig, Renderer
+from realtime_avatar.media.audio import Audio
+from realtime_avatar.media.frames import FrameCutter
+from realtime_avatar.media.motion import Motion
+from realtime_avatar.media.shot import Shot
+
+_SMALLEST, _LARGEST = 64, 1920  # sides of a picture, pixels
+
+
+class _Options(BaseModel, extra="forbid"):
+    pass
+
+
+class Photo:
+    """Makes a portrait speak by warping it, on one core.
+
+    Raises:
+        ModelMissing: if the face landmarker is not there.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("face-landmarker",)
+
+    def __init__(self, context: Context) -> None:
+        context.parse(_Options)
+        # Pictures are small: OpenCV's threads would cost more than they bring.
+        cv2.setNumThreads(1)
+        folder = context.store.path("face-landmarker")
+        self._landmarker = FaceLandmarker(folder / "face_landmarker.task")
+        for module in (render, eyes, mouth):
+            module.compile_kernels()
+
+    async def enrol(
+        self, portrait: NDArray[np.uint8], *, size: tuple[int, int] | None = None
+    ) -> Rig:
+        """Make a portrait ready to move. See `FaceEngine.enrol`."""
+        if portrait.ndim != 3 or portrait.shape[2] != 3 or portrait.dtype != np.uint8:
+            raise InputError("a portrait must be an RGB picture")
+        if size and (size[0] % 2 or size[1] % 2 or not _fits(*size)):
+            raise InputError(
+                f"a picture must have even sides of {_SMALLEST} to {_LARGEST} pixels,"
+                f" not {size[0]}x{size[1]}"
+            )
+        rig, _ = await step(lambda: enrol(self._landmarker, portrait, size))
+        return Rig(rig.width, rig.height, rig)
+
+    @asynccontextmanager
+    async def open(self, rig: Rig, *, fps: int = 25) -> AsyncGenerator["PhotoFace"]:
+        """Open a session that moves this rig.
+
+        Raises:
+            ConfigError: if the rig is not one of this engine's, or `fps` makes no sense.
+        """
+        if not isinstance(rig.data, PhotoRig):
+            raise ConfigError("this portrait was enrolled by another face engine")
+        portrait = rig.data
+        try:
+            motion = await step(lambda: SpeechMotion(fps))
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        yield PhotoFace(await step(lambda: Renderer(portrait)), motion)
+
+    def close(self) -> None:
+        """Nothing to let go of but memory."""
+
+
+class PhotoFace:
+    """One session: a portrait that says one thing after another, and lives on between."""
+
+    def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
+        self._renderer, self._motion = renderer, motion
+        self._broken_off = False
+
+    async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
+        """Yield the shots of one speech. See `Face.animate`.
+
+        Raises:
+            ConfigError: if its sample rate is no multiple of the frame rate.
+            EngineError: if a picture cannot be made.
+        """
+        cutter, film = FrameCutter(self._motion.fps), deque[Audio]()
+        if self._broken_off:  # what was left of the last speech is not said any more
+            await step(self._motion.finish)
+        self._broken_off = True
+        async for chunk in audio:
+            film.extend(cutter.push(chunk))
+            for piece in _pieces(chunk):
+                moves = await step(lambda piece=piece: self._motion.push(piece))
+                async with aclosing(steps(self._shots(film, moves))) as shots:
+                    async for shot in shots:
+                        yield shot
+        moves = await step(self._motion.finish)
+        self._broken_off = False
+        film.extend(cutter.finish())
+        async with aclosing(steps(self._shots(film, moves))) as shots:
+            async for shot in shots:
+                yield shot
+
+    def _shots(self, film: deque[Audio], moves: Motion) -> Generator[Shot]:
+        for weights, pose in zip(moves.weights, moves.pose, strict=True):
+            try:
+                frame = self._renderer.render(weights, pose)
+            except (ArithmeticError, ValueError, IndexError, cv2.error) as error:
+                raise EngineError("face", f"a picture could not be made: {error}") from error
+            yield Shot(film.popleft(), frame)
+
+
+def _pieces(chunk: Audio) -> Generator[Audio]:
+    """Yield the chunk in pieces that are quickly heard; its phonemes come with the first."""
+    phonemes, size = chunk.phonemes, chunk.rate // 5
+    for at in range(0, chunk.samples, size):
+        yield Audio(chunk.pcm[at : at + size], chunk.rate, chunk.start + at, phonemes=phonemes)
+        phonemes = ()
+
+
+def _fits(*sides: int) -> bool:
+    return all(_SMALLEST <= side <= _LARGEST for side in sides)
