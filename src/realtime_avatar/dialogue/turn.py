@@ -67,20 +67,22 @@ class Turn:
         if self._engines.chat is None:
             raise EngineError("chat", "this session was opened without one")
         self._history.add_user(text)
-        await self._play(self._engines.chat.reply(self._history.messages))
+        await self._play("chat", self._engines.chat.reply(self._history.messages))
 
     async def say(self, text: str) -> None:
         """Say `text` itself; otherwise like `run`."""
-        await self._play(_whole(text))
+        await self._play("text", _whole(text))
 
     async def stop(self) -> None:
         """Fall silent now; return when every stage has let go of its engine."""
         self._scope.cancel()
         await self._ended.wait()
 
-    async def _play(self, reply: AsyncGenerator[str]) -> None:
+    async def _play(self, first: str, reply: AsyncGenerator[str]) -> None:
         timings, engines = self._timings, self._engines
         timings.begin()
+        for name in (first, "voice", "face", "playout"):
+            timings.stage(name)  # in this order, whichever is first to work
         try:
             with self._scope, ExitStack() as ends:
                 async with create_task_group() as tasks:
@@ -92,7 +94,7 @@ class Turn:
                         tasks.start_soon(self._pump, name, timings.measured(name, source), send)
                         return ends.enter_context(receive)
 
-                    words = stage("chat", self._noted(reply), TOKENS)
+                    words = stage(first, self._noted(reply), TOKENS)
                     speech = engines.voice.speak(timings.waited("voice", words))
                     voice = stage("voice", speech, CHUNKS)
                     shots = stage("face", self._shown(timings.waited("face", voice)), SHOTS)

@@ -6,7 +6,7 @@ worker threads, cancelled between steps.
 
 import os
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -39,6 +39,19 @@ async def steps(work: Generator[T]) -> AsyncGenerator[T]:
     with closing(work):
         while (item := await to_thread.run_sync(next, work, end)) is not end:
             yield item  # type: ignore[misc]
+
+
+@contextmanager
+def without_stderr() -> Generator[None]:
+    """Drop what native libraries write to stderr meanwhile, where they have no other switch."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def onnx_session(path: Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_avatar.engines.runtime import without_stderr
 from realtime_avatar.errors import ModelMissing
 
 OUTER_EYES: Final = (33, 263)
@@ -111,9 +112,10 @@ class FaceLandmarker:
                 ]
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise ModelMissing(f"{task} is not a face landmarker bundle: {error}") from error
-        self._detector, self._mesh, self._blendshapes = (
-            _Model(Interpreter(model_content=model, num_threads=1)) for model in models
-        )
+        with without_stderr():  # each interpreter announces itself there
+            self._detector, self._mesh, self._blendshapes = (
+                _Model(Interpreter(model_content=model, num_threads=1)) for model in models
+            )
         self._anchors = _anchors()
         self._lock = Lock()
 
