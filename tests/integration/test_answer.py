@@ -60,7 +60,8 @@ async def test_the_mouth_moves_while_it_speaks_and_is_still_in_silence(tmp_path:
     out = tmp_path / "say.mp4"
     async with Ensemble(load_settings()) as ensemble:
         await say_file(ensemble, "My papa may buy an open boat for Bob.", out, (512, 512))
-        landmarker = FaceLandmarker(ensemble.store)
+        folder = ensemble.store.path("face-landmarker")
+        landmarker = FaceLandmarker(folder / "face_landmarker.task")
         with av.open(out) as file:
             pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
     gaps: list[float] = []

@@ -109,7 +109,7 @@ def test_files_that_hold_no_sound(
 
 @pytest.mark.parametrize("command", ["answer", "transcribe"])
 def test_a_folder_is_no_recording(run: Run, tmp_path: Path, command: str):
-    assert_refused(run(command, str(tmp_path), **FAKES), "file")
+    assert_refused(run(command, str(tmp_path), **FAKES), "is a folder")
 
 
 @pytest.mark.parametrize("command", ["answer", "transcribe"])
