@@ -5,12 +5,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from realtime_avatar.hearing.score import word_errors
 
 from realtime_avatar.config import load_settings
 from realtime_avatar.dialogue.conversation import open_conversation
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.dialogue.one_shot import answer_file, bundled, enrol, hear, say_file
+from realtime_avatar.hearing.score import word_errors
 from realtime_avatar.media.film import FilePlayout
 from realtime_avatar.media.read import read_audio
 
@@ -63,7 +63,9 @@ async def test_the_mouth_moves_while_it_speaks_and_is_still_in_silence(tmp_path:
         folder = ensemble.store.path("face-landmarker")
         landmarker = FaceLandmarker(folder / "face_landmarker.task")
         with av.open(out) as file:
-            pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+            pictures = [
+                frame.to_ndarray(format="rgb24").astype(np.uint8) for frame in file.decode(video=0)
+            ]
     gaps: list[float] = []
     for picture in pictures:
         (face,) = landmarker.detect(picture)

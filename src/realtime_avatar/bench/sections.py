@@ -161,7 +161,9 @@ async def heard_back(settings: Settings, runs: int) -> Report:
         for language in settings.voice:
             engine, speaker = await ensemble.voice(language)
             pinned = Ensemble(settings.model_copy(update={"language": language}), ensemble.store)
-            score = character_errors if language == "zh" else partial(word_errors, language=language)
+            score = (
+                character_errors if language == "zh" else partial(word_errors, language=language)
+            )
             wrong = total = 0
             misheard: list[Report] = []
             async with pinned, engine.open(language=language, speaker=speaker) as voice:

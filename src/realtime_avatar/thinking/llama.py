@@ -1,0 +1,296 @@
+"""Chats on llama.cpp, in this process, through xllamacpp."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from secrets import token_urlsafe
+from threading import Thread
+from typing import Any, ClassVar
+
+from anyio import CancelScope, create_memory_object_stream, from_thread, to_thread
+from anyio.lowlevel import current_token
+from pydantic import BaseModel, ConfigDict, Field
+
+# Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
+import realtime_avatar.engines.runtime  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from realtime_avatar.engines.openmp import ensure_libgomp
+from realtime_avatar.engines.ports import Message
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.errors import CapacityError, ConfigError, EngineError, InputError, ModelMissing
+from realtime_avatar.models.store import ModelStore
+from realtime_avatar.thinking.spoken import GRAMMAR, ends_sentence
+from realtime_avatar.thinking.window import Window
+
+LONGEST = 4000
+"""Characters of one message; more is refused. Some five minutes of speech."""
+
+_EVENTS = 8  # bound of the channel between llama.cpp's thread and the reply
+_BATCH = 32  # tokens read between two chances to cancel: 0.5 s on two slow cores
+_REUSE = 16  # shortest run of tokens worth moving in the cache when history was cut
+
+
+class Options(BaseModel):
+    """Settings of the engine.
+
+    Attributes:
+        model: Id of a model in the catalogue, or path of a .gguf file.
+        context: Tokens that one session's messages and reply may take together.
+        max_tokens: Tokens of one reply. It ends sooner, with a sentence, if it can.
+        temperature: 0 always takes the likeliest word; above 0.3 small models make things up.
+        slots: Sessions that may be open at once; each costs memory for `context` tokens
+            (59 MB with the default model and context).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "qwen2.5-coder-1.5b"
+    context: int = Field(2048, ge=512, le=131_072)
+    max_tokens: int = Field(160, ge=16, le=1024)
+    temperature: float = Field(0.2, ge=0, le=2)
+    slots: int = Field(4, ge=1, le=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one reply took.
+
+    Attributes:
+        cached: Tokens of the prompt that were known from the turns before.
+        read: Tokens of the prompt that had to be read.
+        written: Tokens of the reply.
+        read_ms: Time that reading took, ms.
+        write_ms: Time that writing took, ms.
+    """
+
+    cached: int
+    read: int
+    written: int
+    read_ms: float
+    write_ms: float
+
+
+class Llama:
+    """Any instruct model in GGUF format, on the CPU."""
+
+    models: ClassVar[tuple[str, ...]] = ("qwen2.5-coder-1.5b",)
+
+    def __init__(self, context: Context) -> None:
+        self.options = options = context.parse(Options)
+        path = _weights(options.model, context.store)
+        ensure_libgomp()
+        xllamacpp: Any = import_module("xllamacpp")  # it has no types
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = options.context * options.slots
+        params.n_parallel = options.slots
+        params.n_batch = _BATCH
+        # llama.cpp's cache of prompts outside the slots gives one session's words to another
+        # (ggml-org/llama.cpp issue 27148).
+        params.cache_ram_mib, params.cache_idle_slots = 0, False
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = context.threads
+        # Its weights are rearranged for the CPU while they are loaded; mapping the file as
+        # well would hold most of them twice.
+        params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
+        params.enable_reasoning = 0  # thinking aloud is silence to the listener
+        params.verbosity = -1
+        # llama.cpp always listens on a port. Nobody is told which, nor the key.
+        params.hostnames, params.port = ["127.0.0.1"], 0
+        params.api_keys = [token_urlsafe(32)]
+        params.ui = params.endpoint_slots = False
+        params.n_threads_http = 1
+        try:
+            self._server: Any = xllamacpp.Server(params)
+        except RuntimeError as error:
+            raise ConfigError(f"llama.cpp cannot load {path}: {error}") from error
+        self._free = list(range(options.slots))
+
+    def close(self) -> None:
+        """Free the weights and the port. A reply that still runs ends with its next word."""
+        self._server = None
+
+    @asynccontextmanager
+    async def open(self, *, system: str = "") -> AsyncGenerator["LlamaChat"]:
+        """Open a session; it returns when `system`, if given, has been read.
+
+        Args:
+            system: The system message that the first request will start with.
+
+        Raises:
+            CapacityError: if there are as many sessions as slots.
+        """
+        if not self._free:
+            raise CapacityError(
+                f"all {self.options.slots} conversations that the chat can hold are taken", 30
+            )
+        slot = self._free.pop(0)
+        try:
+            chat = LlamaChat(self, slot)
+            if system:
+                await chat.warm(system)
+            yield chat
+        finally:
+            self._free.append(slot)
+
+    async def stream(
+        self, messages: list[dict[str, str]], slot: int, max_tokens: int, *, reuse: bool
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """Generate; yield llama.cpp's events (OpenAI's chunks, timings, progress, error).
+
+        The reply is generated in a thread of its own. When this generator is closed, the
+        thread is told at its next event (a token, or `_BATCH` tokens read) and waited for.
+
+        Args:
+            messages: In OpenAI's form.
+            slot: Whose cache to use.
+            max_tokens: Of the reply.
+            reuse: Whether what comes after a cut in the messages may be moved in the cache
+                instead of read again. It remembers what was cut, so the slot must hold
+                words of this session only.
+        """
+        if (server := self._server) is None:
+            raise EngineError("chat", "the engine has been closed")
+        send, receive = create_memory_object_stream[dict[str, Any]](_EVENTS)
+        token, failures = current_token(), list[Exception]()
+        request = {
+            "messages": messages,
+            "stream": True,
+            "id_slot": slot,
+            "max_tokens": max_tokens,
+            "temperature": self.options.temperature,
+            "grammar": GRAMMAR,
+            "cache_prompt": True,
+            "n_cache_reuse": _REUSE if reuse else 0,
+            "return_progress": True,
+            "timings_per_token": True,
+        }
+
+        def on_event(event: dict[str, Any]) -> bool:
+            try:
+                from_thread.run(send.send, event, token=token)
+            except BaseException:  # the reply was closed, or the loop; C++ cannot pass it on
+                return True
+            return self._server is None
+
+        def generate() -> None:
+            try:
+                server.handle_chat_completions(request, on_event)
+            except Exception as error:
+                failures.append(error)
+            finally:
+                with suppress(RuntimeError):  # the loop has gone, and the reply with it
+                    from_thread.run_sync(send.close, token=token)
+
+        thread = Thread(target=generate, name="llama")
+        thread.start()
+        try:
+            async for event in receive:
+                yield event
+        finally:
+            receive.close()
+            with CancelScope(shield=True):
+                await to_thread.run_sync(thread.join)
+            send.close()
+        if failures:
+            raise EngineError("chat", str(failures[0])) from failures[0]
+
+
+class LlamaChat:
+    """One session.
+
+    Attributes:
+        usage: What the last reply took; None before the first.
+    """
+
+    def __init__(self, engine: Llama, slot: int) -> None:
+        self._engine, self._slot = engine, slot
+        options = engine.options
+        self._window = Window(options.context - options.max_tokens)
+        self._mine = False  # whether the slot's cache holds this session's words
+        self.usage: Usage | None = None
+
+    async def warm(self, system: str) -> None:
+        """Read the system message before somebody waits for it."""
+        message = [{"role": "system", "content": system}]
+        stream = self._engine.stream(message, self._slot, 1, reuse=False)
+        async with aclosing(stream) as events:
+            async for _ in events:
+                self._mine = True
+
+    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """Yield the answer to the last message, a token or so at a time.
+
+        Raises:
+            InputError: if the message is empty or longer than `LONGEST` characters, or
+                does not fit into the context.
+            EngineError: if llama.cpp fails.
+        """
+        question = messages[-1].text.strip() if messages else ""
+        if not question:
+            raise InputError("there is nothing to answer: the message is empty")
+        if len(question) > LONGEST:
+            raise InputError(
+                f"the message has {len(question):,} characters; at most {LONGEST:,} are answered"
+            )
+        options, prompt_tokens, said = self._engine.options, 0, ""
+        self.usage = None
+        while True:
+            view = self._window.view(messages)
+            stream = self._engine.stream(view, self._slot, options.max_tokens, reuse=self._mine)
+            try:
+                async with aclosing(stream) as events:
+                    async for event in events:
+                        self._mine = True
+                        prompt_tokens = _prompt_tokens(event) or prompt_tokens
+                        if prompt_tokens > self._window.room:
+                            break
+                        self.usage = _usage(event) or self.usage
+                        if piece := _piece(event):
+                            said += piece
+                            yield piece
+                            written = self.usage.written if self.usage else 0
+                            if written > options.max_tokens * 3 // 4 and ends_sentence(said):
+                                break
+            finally:
+                self._window.add(said)
+            if prompt_tokens <= self._window.room:
+                return
+            self._window.shrink(messages, prompt_tokens)
+
+
+def _prompt_tokens(event: dict[str, Any]) -> int:
+    """Return the length of the prompt, which is told before it is read."""
+    told = event.get("error") or event.get("prompt_progress") or {}
+    return told.get("n_prompt_tokens") or told.get("total") or 0
+
+
+def _usage(event: dict[str, Any]) -> Usage | None:
+    told = event.get("timings")
+    return told and Usage(
+        cached=told["cache_n"],
+        read=told["prompt_n"],
+        written=told["predicted_n"],
+        read_ms=told["prompt_ms"],
+        write_ms=told["predicted_ms"],
+    )
+
+
+def _piece(event: dict[str, Any]) -> str:
+    if error := event.get("error"):
+        raise EngineError("chat", error["message"])
+    return "".join(choice["delta"].get("content") or "" for choice in event["choices"])
+
+
+def _weights(model: str, store: ModelStore) -> Path:
+    path = Path(model).expanduser()
+    if path.suffix != ".gguf":
+        path = min(store.path(model).glob("*.gguf"), default=path)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelMissing(f"the model {model!r} cannot be read: {error}") from error
+    if magic != b"GGUF":
+        raise ConfigError(f"{path} is not a model in GGUF format")
+    return path

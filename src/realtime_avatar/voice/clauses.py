@@ -1,0 +1,265 @@
+"""Cutting streamed text into clauses to speak.
+
+Every decision is taken when a character arrives, from the characters before it alone, so
+the pieces in which the text comes make no difference, and the clauses join to the text
+exactly. A boundary is decided when the first character after its white space is known:
+"approx. five" and "No. 5" go on, "It is five. No." ends.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from realtime_avatar.errors import InputError
+
+LIMIT: Final = 5000
+"""Characters that one speech may have: about six minutes of English."""
+
+
+class Ending(IntEnum):
+    """What a clause ends with; the order is that of the pause after it."""
+
+    WORD = 0
+    COMMA = 1
+    SENTENCE = 2
+    PARAGRAPH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of text to be spoken in one breath.
+
+    Attributes:
+        text: As it was written, with the white space after it.
+        ending: What comes after it.
+        code: It is a line of a fenced block of code, which is not for the ear.
+    """
+
+    text: str
+    ending: Ending
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long clauses may be, in letters: a Chinese character counts as three.
+
+    Speech starts with the first clause, so that one is cut at the first comma after
+    `first` letters, at the latest before the word that makes it longer than `hurry`.
+    Later ones are whole sentences, unless longer than all that was said before them: then
+    they would not be ready in time, and are cut at a comma too.
+
+    Attributes:
+        first: Fewest letters before a comma ends the first clause.
+        hurry: Most letters of a first clause without punctuation.
+        later: Letters that a later clause may always have.
+        longest: Most letters of any clause.
+    """
+
+    first: int = 15
+    hurry: int = 60
+    later: int = 60
+    longest: int = 240
+
+
+_HAN: Final = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WIDE_STOPS: Final = "。！？"
+_WIDE_COMMAS: Final = "，；：、"
+_STOPS: Final = ".!?…" + _WIDE_STOPS
+_COMMAS: Final = ",;:—–" + _WIDE_COMMAS
+_CLOSERS: Final = "\"'”’»)]}」』）】》*_`~"
+_SHUTS: Final = "”’»)]}」』）】》" + _STOPS + _COMMAS  # never the first of a clause
+
+_ABBREVIATIONS: Final = (  # never the end of a sentence, whatever follows
+    " dr dra mr mrs ms prof profa st sr sra srta d dña gen gov sen rep capt lt col sgt rev hon "
+    "e.g i.e p.ej cf vs ca u.s u.k u.n ee uu ee.uu av avda c dto lic ing arq mt ft jr "
+)
+_BEFORE_NUMBERS: Final = (
+    " no nos nº núm num p pp pág págs fig figs vol ch cap sec art eq tel jan feb mar apr jun jul "
+    "aug sep sept oct nov dec ene abr ago dic "
+)
+_CONJUNCTIONS: Final = (
+    " and but or because that which who when where while if with "
+    "y e o u pero porque que cuando donde mientras si para con sino aunque "
+)
+_LEANING: Final = (  # on the next word: no breath after them
+    " a an the of to in on at by my your his her our their this these is are was i "
+    "el la los las un una unos unas de del al en a por su sus mi mis tu tus este esta es son "
+)
+_HAN_ENDS: Final = "的"
+
+_INITIAL: Final = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
+_ADDRESS: Final = re.compile(r"://|www\.|@|^[/~][\w.]")
+
+
+class Cutter:
+    """Takes pieces of text, gives clauses."""
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
+        self._text = ""  # what is not cut off yet
+        self._letters = 0  # in it
+        self._said = 0  # letters in the clauses so far
+        self._taken = 0  # characters so far
+        self._comma = 0  # the last place in the text where a clause could end
+        self._word = 0  # where its last word begins
+        self._line = ""  # the line that is coming in
+        self._code = False  # between fences
+
+    def feed(self, piece: str) -> list[Clause]:
+        """Take a piece; return the clauses that it completes.
+
+        Raises:
+            InputError: if the text is longer than `LIMIT` characters.
+        """
+        self._taken += len(piece)
+        if self._taken > LIMIT:
+            raise InputError(f"the text to say is longer than {LIMIT:,} characters")
+        clauses: list[Clause] = []
+        for char in piece:
+            if self._code or self._at_fence():
+                clauses += self._code_char(char)
+            else:
+                clauses += self._prose_char(char)
+            self._line = "" if char == "\n" else self._line + char
+        return clauses
+
+    def finish(self) -> list[Clause]:
+        """Return what is left."""
+        if not self._text:
+            return []
+        ending = max(self._boundary(""), Ending.COMMA)
+        code = self._code or self._at_fence()
+        return [self._cut(len(self._text), ending, code=code)]
+
+    def _at_fence(self) -> bool:
+        line = self._line.lstrip()
+        return line.startswith("```") and "`" not in line[3:]
+
+    def _code_char(self, char: str) -> list[Clause]:
+        self._text += char
+        if char != "\n":
+            return []
+        self._code ^= self._at_fence()
+        return [self._cut(len(self._text), Ending.PARAGRAPH, code=True)]
+
+    def _prose_char(self, char: str) -> list[Clause]:
+        starts = not char.isspace() and bool(self._text.strip())
+        clauses = self._before(char) if starts else []
+        self._text += char
+        self._letters += _letters(char)
+        return clauses
+
+    def _before(self, char: str) -> list[Clause]:
+        """Cut what comes before a visible character, where it is time to."""
+        last = self._text[-1]
+        starts_word = last.isspace() or _is_han(char) or _is_han(last)
+        found = self._end(char, starts_word=starts_word)
+        clauses = [self._cut(*found)] if found else []
+        if starts_word:
+            self._word = len(self._text)
+        return clauses
+
+    def _end(self, char: str, *, starts_word: bool) -> tuple[int, Ending] | None:
+        """Return where the clause before `char` ends, and how, if it is time to."""
+        here = len(self._text)
+        boundary = self._boundary(char)
+        if boundary >= Ending.SENTENCE:
+            return here, boundary
+        if self._said:
+            soft = min(max(self._pace.later, self._said), self._pace.longest)
+            hard = self._pace.longest
+        else:
+            soft, hard = self._pace.hurry * 2 // 3, self._pace.hurry
+        if boundary == Ending.COMMA:
+            if not self._said and self._letters >= self._pace.first:
+                return here, boundary
+            self._comma = here
+        if self._comma and self._letters > (soft if self._said else hard):
+            return self._comma, Ending.COMMA
+        if not starts_word:
+            return (here, Ending.WORD) if self._letters > self._pace.longest else None
+        word = f" {self._text[self._word :].strip().casefold()} "
+        if self._letters > soft and self._word and word in _CONJUNCTIONS:
+            return self._word, Ending.WORD
+        room = soft if self._text[-1] in _HAN_ENDS else hard
+        if word in _LEANING:
+            room += 20
+        return (here, Ending.WORD) if self._letters > room else None
+
+    def _cut(self, at: int, ending: Ending, *, code: bool = False) -> Clause:
+        text, self._text = self._text[:at], self._text[at:]
+        if not code:
+            self._said += sum(map(_letters, text))
+        self._letters = sum(map(_letters, self._text))
+        self._comma = 0
+        self._word = max(self._word - at, 0)
+        return Clause(text, ending, code)
+
+    def _boundary(self, char: str) -> Ending:
+        """Return what lies between the text and the next visible character."""
+        body = self._text.rstrip()
+        gap = self._text[len(body) :]
+        if "\n" in gap:
+            return Ending.PARAGRAPH
+        if not gap and char and char in _SHUTS:
+            return Ending.WORD
+        stem = body.rstrip(_CLOSERS)
+        if not stem or stem[-1].isspace():
+            return Ending.WORD
+        last = stem[-1]
+        if last in _WIDE_STOPS:
+            return Ending.SENTENCE
+        if last in _WIDE_COMMAS:
+            return Ending.COMMA
+        opened = bool(char) and (char in "¿¡“«「『（【《" or _is_han(char))
+        word = stem.split()[-1]
+        address = bool(_ADDRESS.search(word))
+        if last in "!?" and (gap or not char or opened or (char.isalnum() and not address)):
+            return Ending.COMMA if char.islower() else Ending.SENTENCE
+        if not (gap or not char or opened):
+            return Ending.WORD
+        if last in ".…":
+            return self._full_stop(stem, word, char)
+        return Ending.COMMA if last in _COMMAS else Ending.WORD
+
+    def _full_stop(self, stem: str, word: str, char: str) -> Ending:
+        if char.islower():
+            return Ending.COMMA if stem.endswith(("...", "…")) else Ending.WORD
+        name = word.rstrip(".").lstrip("(“‘\"'¿¡[*_").casefold()
+        if stem.endswith("."):
+            numbered = f" {name} " in _BEFORE_NUMBERS and char.isdigit()
+            item = name.isdigit() and self._begins_line(word)
+            if char and (f" {name} " in _ABBREVIATIONS or numbered or item):
+                return Ending.WORD
+            if char and _INITIAL.search(stem.rstrip(".")) and name not in "iy":
+                return Ending.WORD
+        return Ending.SENTENCE
+
+    def _begins_line(self, word: str) -> bool:
+        """Whether `word`, the last, is the first of its line: "1." of a list."""
+        return self._text.rstrip().rpartition("\n")[2].strip() == word
+
+
+async def cut(pieces: AsyncIterable[str], pace: Pace | None = None) -> AsyncGenerator[Clause]:
+    """Yield the clauses of a streamed text.
+
+    Raises:
+        InputError: if the text is longer than `LIMIT` characters.
+    """
+    cutter = Cutter(pace)
+    async for piece in pieces:
+        for clause in cutter.feed(piece):
+            yield clause
+    for clause in cutter.finish():
+        yield clause
+
+
+def _is_han(char: str) -> bool:
+    return bool(re.match(f"[{_HAN}]", char))
+
+
+def _letters(char: str) -> int:
+    return 3 if _is_han(char) else 1

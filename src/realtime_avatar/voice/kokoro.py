@@ -1,0 +1,199 @@
+"""Kokoro-82M: many voices for English, Spanish and Chinese, through onnxruntime.
+
+Nothing streams inside an utterance, so clauses are kept short enough that each is ready
+before the one before it has been heard.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar, Final, Protocol, cast
+
+import numpy as np
+from anyio import create_task_group, sleep_forever
+from anyio.lowlevel import checkpoint
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from realtime_avatar.engines.ports import Speaker, Voice
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.runtime import onnx_session, step
+from realtime_avatar.errors import ConfigError, EngineError, InputError, ModelMissing
+from realtime_avatar.media import Audio
+from realtime_avatar.voice import chinese, english, spanish
+from realtime_avatar.voice.clauses import Pace
+from realtime_avatar.voice.onnx_output import with_int64_output
+from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
+from realtime_avatar.voice.reading import Reader, Utterance
+from realtime_avatar.voice.speech import Session
+
+_MODEL: Final = "kokoro-82m"
+_VOICES: Final = "kokoro-voices"
+_FEWER_VOICES: Final = "kokoro-voices-ja"
+_DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"}
+_DURATIONS: Final = "/encoder/Cast_output_0"
+_LONGEST: Final = 510 - 1
+_PACK: Final = (510, 1, 256)
+_LEVEL: Final = 0.06
+_PACE: Final = Pace(first=15, hurry=48, later=60, longest=240)
+
+Pack = NDArray[np.float32]
+"""A voice: the style for each length of utterance, shape (510, 1, 256)."""
+
+
+class KokoroOptions(BaseModel):
+    """Settings of the engine. `speed`: 1 is the voice's own, 2 twice as fast."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    speed: float = Field(default=1.0, ge=0.5, le=2.0)
+
+
+class Kokoro:
+    """The engine. Its English is hibari's, its Chinese misaki's, its Spanish our own."""
+
+    models: ClassVar[tuple[str, ...]] = (_MODEL, _VOICES)
+
+    def __init__(self, context: Context) -> None:
+        self._options = context.parse(KokoroOptions)
+        self._packs = find_voices(context.store)
+        file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
+        self._session = onnx_session(with_int64_output(file, _DURATIONS), context.threads)
+        self._vocabulary = vocabulary()
+        self._loading = Lock()
+        self._phonemisers: dict[str, Phonemiser] = {}
+        self._phonemiser("en")
+        self._run("həlˈO.", self._pack(self.speakers[0]), None)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(_DEFAULTS)
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        first = _DEFAULTS["en"]
+        return tuple(sorted(self._packs, key=lambda name: (name != first, name)))
+
+    @asynccontextmanager
+    async def open(
+        self, *, language: str = "en", speaker: Speaker | None = None
+    ) -> AsyncGenerator[Voice]:
+        if language not in _DEFAULTS:
+            known = ", ".join(_DEFAULTS)
+            raise ConfigError(f"kokoro speaks {known}, not {language!r}")
+        name = speaker.name if speaker else _DEFAULTS[language]
+        if not speaker and name not in self._packs:
+            name = self.speakers[0]
+        if name not in self._packs:
+            known = ", ".join(self.speakers)
+            raise ConfigError(f"kokoro has no speaker {name!r}; it has: {known}")
+        pack = await step(partial(self._pack, name))
+        await step(partial(self._phonemiser, language))
+        british = name.startswith("b")
+
+        def phonemiser(wanted: str) -> Phonemiser:
+            return self._phonemiser("en-gb" if wanted == "en" and british else wanted)
+
+        reader = Reader(language, phonemiser, self._vocabulary, _LONGEST)
+        yield Session(reader, partial(self._say, pack), _PACE, _LEVEL)
+
+    async def enrol(self, sample: Audio) -> Speaker:
+        raise InputError("kokoro cannot learn a voice from a sample")
+
+    def close(self) -> None:
+        """Nothing to let go of: the session ends with the object."""
+
+    async def _say(
+        self, pack: Pack, utterance: Utterance
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Synthesise in a worker thread; a second or more, but cancelled at once."""
+        import onnxruntime
+
+        run: Any = cast("Any", onnxruntime).RunOptions()
+        failure: Exception | None = None
+        async with create_task_group() as tasks:
+            tasks.start_soon(_terminate_when_cancelled, run)
+            try:
+                return await step(partial(self._run, utterance.symbols, pack, run))
+            except Exception as error:
+                if run.terminate:
+                    await checkpoint()  # raises the cancellation that terminated it
+                failure = error
+            finally:
+                tasks.cancel_scope.cancel()
+        raise EngineError("voice", f"kokoro cannot say this: {failure}") from failure
+
+    def _run(
+        self, symbols: str, pack: Pack, run: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        ids = [self._vocabulary[symbol] for symbol in symbols]
+        inputs = {
+            "tokens": np.array([[0, *ids, 0]], np.int64),
+            "style": pack[len(ids) - 1],
+            "speed": np.array([self._options.speed], np.float32),
+        }
+        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
+        return wave, durations[0]
+
+    def _pack(self, name: str) -> Pack:
+        pack = self._packs[name]
+        if isinstance(pack, Path):
+            pack = np.fromfile(pack, np.float32).reshape(_PACK)
+        return pack
+
+    def _phonemiser(self, language: str) -> Phonemiser:
+        with self._loading:
+            if language not in self._phonemisers:
+                self._phonemisers[language] = self._load(language)
+            return self._phonemisers[language]
+
+    def _load(self, language: str) -> Phonemiser:
+        match language:
+            case "zh":
+                return chinese.phonemiser()
+            case "es":
+                return spanish.phonemiser(self._phonemisers["en"])
+            case _:
+                return english.phonemiser(british=language == "en-gb")
+
+
+async def _terminate_when_cancelled(run: Any) -> None:
+    try:
+        await sleep_forever()
+    finally:
+        run.terminate = True
+
+
+class Shelf(Protocol):
+    """The part of the model store that voices are found by."""
+
+    def has(self, model: str) -> bool: ...
+
+    def path(self, model: str) -> Path: ...
+
+
+def find_voices(store: Shelf) -> dict[str, Path | Pack]:
+    """Return for each voice its file, or its pack itself.
+
+    Raises:
+        ModelMissing: if there are no voices at all.
+    """
+    if store.has(_VOICES):
+        folder = store.path(_VOICES)
+        return {file.stem: file for file in sorted(folder.glob("*.bin"))}
+    if not store.has(_FEWER_VOICES):
+        raise ModelMissing(
+            f"the model {_VOICES!r} is not here; fetch it: avatar models pull {_VOICES}"
+        )
+    logging.getLogger(__name__).warning(
+        "the voices of %s are not here, and those of %s speak with a Japanese accent; "
+        "fetch the others: avatar models pull %s",
+        _VOICES,
+        _FEWER_VOICES,
+        _VOICES,
+    )
+    with np.load(store.path(_FEWER_VOICES) / "voices_ja.npz") as voices:
+        return {name: voices[name].astype(np.float32).reshape(_PACK) for name in voices.files}

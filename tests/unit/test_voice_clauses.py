@@ -1,0 +1,156 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from realtime_avatar.errors import InputError
+from realtime_avatar.voice.clauses import LIMIT, Clause, Cutter, Ending, Pace, cut
+from streams import collect, stream
+
+
+def clauses(text: str, pace: Pace | None = None) -> list[Clause]:
+    cutter = Cutter(pace)
+    return [*cutter.feed(text), *cutter.finish()]
+
+
+def texts(text: str, pace: Pace | None = None) -> list[str]:
+    return [clause.text.strip() for clause in clauses(text, pace)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("Sure!", ["Sure!"]),
+        ("Sure! I can.", ["Sure!", "I can."]),
+        ("Hi. OK. No.", ["Hi.", "OK.", "No."]),
+        ("Really?! Yes.", ["Really?!", "Yes."]),
+        (
+            "Dr. Smith is in. Mr. and Mrs. Lee are out.",
+            ["Dr. Smith is in.", "Mr. and Mrs. Lee are out."],
+        ),
+        ("Pi is 3.14 and e is 2.72. Good.", ["Pi is 3.14 and e is 2.72.", "Good."]),
+        ("Come at 10:30 a.m. on Friday. Bye.", ["Come at 10:30 a.m. on Friday.", "Bye."]),
+        ("He lives in the U.S. now. She too.", ["He lives in the U.S. now.", "She too."]),
+        ("Take fruit, e.g. Golden apples.", ["Take fruit, e.g. Golden apples."]),
+        ("See No. 5 first. No. Wait.", ["See No. 5 first.", "No.", "Wait."]),
+        ("Born on Jan. 5 in Rome. Yes.", ["Born on Jan. 5 in Rome.", "Yes."]),
+        ("J. K. Rowling wrote it. True.", ["J. K. Rowling wrote it.", "True."]),
+        ("Go to https://a.com/x?q=A.B now. OK.", ["Go to https://a.com/x?q=A.B now.", "OK."]),
+        ("Mail me@site.org. Thanks.", ["Mail me@site.org.", "Thanks."]),
+        ("approx. five of them. Yes.", ["approx. five of them.", "Yes."]),
+        ('He said "Yes." Then he left.', ['He said "Yes."', "Then he left."]),
+        ("Wait... what is it?", ["Wait... what is it?"]),
+        ("Well... What is it?", ["Well...", "What is it?"]),
+        ("No way!Really?", ["No way!", "Really?"]),
+        ("One\nTwo\n\nThree", ["One", "Two", "Three"]),
+        ("1. Open it. 2. Close it.", ["1. Open it.", "2. Close it."]),
+        ("¡Hola! ¿Qué tal? Bien.", ["¡Hola!", "¿Qué tal?", "Bien."]),
+        ("¡Hola!¿Qué tal?", ["¡Hola!", "¿Qué tal?"]),
+        (
+            "El Sr. Ruiz y la Dra. Paz viven en EE. UU. ahora.",
+            ["El Sr. Ruiz y la Dra. Paz viven en EE. UU. ahora."],
+        ),
+        ("Cuesta 3,50 euros. Vale.", ["Cuesta 3,50 euros.", "Vale."]),
+        ("你好！今天好吗？很好。", ["你好！", "今天好吗？", "很好。"]),
+        ("他说：“好。”然后走了。", ["他说：“好。”", "然后走了。"]),
+        ("价格是3.5元。谢谢", ["价格是3.5元。", "谢谢"]),
+    ],
+)
+def test_sentences_end_where_they_end(text: str, expected: list[str]):
+    assert texts(text, Pace(first=60, hurry=200)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (
+            "Well, yes, of course I can do that for you.",
+            "Well, yes, of course I can do that for you.",
+        ),
+        ("Of course I can, and I will do it today.", "Of course I can,"),
+        ("Claro que puedo, y lo haré hoy mismo.", "Claro que puedo,"),
+        ("我当然可以帮你，今天就做。", "我当然可以帮你，"),
+        (
+            "The thing that I wanted to tell everybody who came here is quite simple",
+            "The thing that I wanted to tell everybody",
+        ),
+        (
+            "Learning languages needs speaking every single day without exception whatsoever",
+            "Learning languages needs speaking every single day without exception",
+        ),
+        (
+            "人工智能可以帮助人们更快地完成许多重复的工作从而节省时间",
+            "人工智能可以帮助人们更快地完成许多重复的",
+        ),
+    ],
+)
+def test_the_first_clause_comes_early(text: str, first: str):
+    assert texts(text, Pace(first=15, hurry=60))[0] == first
+
+
+def test_later_clauses_are_whole_sentences_if_they_can_be_ready_in_time():
+    later = "It has a comma here, and goes on a little."
+    assert texts(f"Yes, of course it does. {later}")[1:] == [later]
+    long = "This one is longer than all that was said before, it has a comma, and it does not end"
+    assert len(texts(f"Sure! {long} before it is quite long.")) > 2
+
+
+def test_a_boundary_knows_how_long_the_pause_is():
+    endings = [clause.ending for clause in clauses("Of course I can, now. Good\nThen so")]
+    assert endings == [Ending.COMMA, Ending.SENTENCE, Ending.PARAGRAPH, Ending.COMMA]
+
+
+def test_fenced_code_is_marked_and_text_around_it_is_not():
+    text = "Like this:\n```python\nprint('Hi. There.')\n```\nDone. ```one line``` is text."
+    said = "".join(clause.text for clause in clauses(text) if not clause.code)
+    assert said == "Like this:\nDone. ```one line``` is text."
+    assert "".join(clause.text for clause in clauses(text)) == text
+
+
+def test_no_clause_is_longer_than_it_may_be():
+    pace = Pace(longest=100)
+    for text in ("word " * 200, "x" * 1000, "好" * 300, "the of to a " * 90):
+        for clause in clauses(text, pace):
+            assert len(clause.text) <= 126
+
+
+PIECES = [
+    "Dr. ", "No. ", "5", "3.14", "e.g. ", "etc. ", "Sure! ", "¿Qué? ", "¡Sí! ", "你好，", "谢谢。",
+    "”", "“", ", ", ". ", "... ", "; ", ": ", " ", "\n", "\n\n", "```", "`", "https://a.b/c?d=E ",
+    "and ", "because ", "the ", "word ", "extraordinarily ", "A", "z", "10:30 ", "a@b.co ", "的",
+    "！", "?", "😀",
+]  # fmt: skip
+
+
+def written() -> SearchStrategy[str]:
+    return st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.text(max_size=200)
+
+
+@given(written(), st.lists(st.integers(0, 400), max_size=12))
+@example("a\n```x\n```\nb", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_pieces_make_no_difference_and_join_to_the_text(text: str, cuts: list[int]):
+    whole = clauses(text)
+    assert "".join(clause.text for clause in whole) == text
+    cutter = Cutter()
+    at = [0, *sorted(min(place, len(text)) for place in cuts), len(text)]
+    pieces = [clause for a, b in pairwise(at) for clause in cutter.feed(text[a:b])]
+    assert pieces + cutter.finish() == whole
+    assert all(clause.text for clause in whole)
+
+
+@pytest.mark.anyio
+async def test_a_text_over_the_limit_is_refused_in_words():
+    with pytest.raises(InputError, match="5,000 characters"):
+        await collect(cut(stream(["word " * 20_000])))
+
+
+@pytest.mark.anyio
+async def test_the_limit_holds_while_streaming():
+    said: list[Clause] = []
+    with pytest.raises(InputError, match="5,000 characters"):
+        async for clause in cut(stream(["A sentence. "] * 10_000)):
+            said.append(clause)  # noqa: PERF401, it ends in an error
+    assert LIMIT - 50 < sum(len(clause.text) for clause in said) <= LIMIT
