@@ -1,0 +1,185 @@
+"""Speech to motion: what the face does while this is heard, and between."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.face.life import Life
+from realtime_avatar.face.network import RATE, Stream, shared
+from realtime_avatar.face.prosody import Prosody
+from realtime_avatar.face.visemes import articulate, shape, sharpen
+from realtime_avatar.media.audio import Audio, Phoneme
+from realtime_avatar.media.motion import ARKIT, INDEX, Motion
+from realtime_avatar.media.resample import Resampler
+
+_HEARD_RATE: Final = 16_000
+_AHEAD: Final = 0.12  # seconds, as the network's
+_NEAR: Final = 0.6  # seconds before that in which a phoneme still matters
+
+# The labels that the network learned from are of a small, distant face whose lips hardly
+# register; a portrait that fills the picture has to show more than they say.
+_GAIN: Final = {
+    "jawOpen": 1.0, "mouthClose": 1.0, "mouthPucker": 1.2, "mouthFunnel": 4.0,
+    "mouthLowerDown": 7.0, "mouthUpperUp": 20.0, "mouthPress": 1.0, "mouthRollLower": 1.5,
+    "mouthRollUpper": 1.0, "mouthShrugLower": 2.0, "mouthStretch": 4.0, "mouthDimple": 3.0,
+    "mouthSmile": 1.5,
+}  # fmt: skip
+_LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.25,
+                 "mouthSmile": 0.3, "mouthDimple": 0.2, "mouthFunnel": 0.5}  # fmt: skip
+_FASTEST: Final = 0.17 * 25  # of any mouth weight, a second: the recordings' fastest 1%
+
+
+def _per_unit(units: Sequence[str], table: dict[str, float], other: float) -> NDArray[np.float32]:
+    return np.array(
+        [next((v for n, v in table.items() if unit.startswith(n)), other) for unit in units],
+        np.float32,
+    )
+
+
+class SpeechMotion:
+    """The motion of one face: one per session, silent or speaking.
+
+    `push` what is heard, `finish` when it ends, `idle` until the next: one stream, in
+    which the eyes, the head and the breath never stop. What comes out does not depend on
+    how the audio was cut into chunks.
+
+    Args:
+        fps: Frames a second: 25, 30 or 50.
+        seed: Of blinks, glances and sway.
+
+    Raises:
+        ValueError: for another frame rate.
+    """
+
+    def __init__(self, fps: int = 25, *, seed: int = 0) -> None:
+        if fps not in (25, 30, 50):
+            raise ValueError(f"25, 30 or 50 frames a second, not {fps}")
+        self.fps = fps
+        self._network = shared()
+        self._columns = [INDEX[name] for name in self._network.units]
+        self._gain = _per_unit(self._network.units, _GAIN, 0.0)
+        self._limit = _per_unit(self._network.units, _LIMIT, 1.0)
+        self._life = Life(fps, seed)
+        self._mouth = np.zeros(len(ARKIT), np.float32)
+        # A frame shows the network's output at 50 Hz whose look-ahead ends 120 ms after it.
+        self._shift = 1 if fps == 25 else 0
+        self._begin()
+
+    def push(self, audio: Audio) -> Motion:
+        """Take the next stretch of speech.
+
+        Args:
+            audio: Of any rate, consecutive with the one before. Its phonemes, where the
+                voice knows them, sharpen what the lips do.
+
+        Returns:
+            The frames whose 120 ms of look-ahead is there, possibly none.
+
+        Raises:
+            ValueError: if it does not follow the stretch before.
+        """
+        if not self._rate:
+            self._rate, self._start = audio.rate, audio.start
+        self._samples += audio.samples
+        self._phonemes += audio.phonemes
+        self._hear(self._resampler.push(audio))
+        return self._motion(self._ready())
+
+    def finish(self) -> Motion:
+        """End this stretch of speech; return the frames that are left.
+
+        All frames of the stretch together are as many as it takes to cover it.
+        """
+        if not self._samples:
+            self._begin()
+            return self.idle(0)
+        total = -(-self._samples * self.fps // self._rate)
+        self._hear(self._resampler.flush())
+        while self._ready() < total:
+            self._hear(Audio.silence(_HEARD_RATE // RATE, _HEARD_RATE))
+        motion = self._motion(total)
+        self._begin()
+        return motion
+
+    def idle(self, frames: int) -> Motion:
+        """Return `frames` frames of the face while nothing is said."""
+        quiet = np.zeros((frames, len(ARKIT)), np.float32)
+        return self._alive(quiet, Prosody.silence(frames))
+
+    def _begin(self) -> None:
+        self._resampler = Resampler(_HEARD_RATE)
+        self._stream = Stream(self._network)
+        self._prosody = Prosody(self._network.ahead)
+        self._rate = self._start = self._samples = self._done = self._seen = 0
+        self._first = 0  # output at 50 Hz that the rows below begin with
+        self._outputs = np.zeros((0, len(self._network.outputs)), np.float32)
+        self._moods = Prosody.silence(0)
+        self._phonemes: list[Phoneme] = []
+
+    def _hear(self, audio: Audio) -> None:
+        """Take sound of 16 kHz through the network."""
+        outputs, mels = self._stream.push(audio.float32())
+        self._outputs = np.concatenate([self._outputs, outputs])
+        self._moods = np.concatenate([self._moods, self._prosody.push(mels)])
+
+    def _ready(self) -> int:
+        """Return how many frames of this stretch have their look-ahead."""
+        have = self._first + len(self._outputs) - 1 - self._shift
+        return max(0, have * self.fps // RATE + 1)
+
+    def _motion(self, total: int) -> Motion:
+        """Return the frames up to `total` that have not been returned yet."""
+        frames = np.arange(self._done, max(total, self._done))
+        at = frames * RATE / self.fps + self._shift - self._first
+        down = np.floor(at).astype(int)
+        share = (at - down)[:, None].astype(np.float32)
+        up = np.minimum(down + 1, len(self._outputs) - 1)
+        outputs = (self._outputs[down] * (1 - share) + self._outputs[up] * share).astype(np.float32)
+        units = len(self._columns)
+        weights = np.zeros((len(frames), len(ARKIT)), np.float32)
+        weights[:, self._columns] = np.clip(
+            (outputs[:, :units] - self._network.rest) * self._gain, 0, self._limit
+        )
+        weights = shape(weights, self._lips(frames, sharpen(outputs[:, units:])))
+        moods = np.zeros((len(frames), 3), np.float32)
+        for i, until in enumerate(down.tolist()):
+            since = min(until, int(down[i - 1]) + 1 if i else self._seen - self._first)
+            moods[i] = self._moods[since : until + 1].max(0)
+        if len(frames):
+            self._done = int(frames[-1]) + 1
+            self._seen = self._first + int(down[-1]) + 1
+            drop = max(0, int(down[-1]))
+            self._first += drop
+            self._outputs, self._moods = self._outputs[drop:], self._moods[drop:]
+        return self._alive(weights, moods)
+
+    def _lips(self, frames: NDArray[np.int64], heard: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what is asked of the lips in each frame: by the phonemes, else as heard.
+
+        Only phonemes that begin within a frame's look-ahead count, although a voice may
+        have told of more: chunking must change nothing.
+        """
+        lips = heard.copy()
+        for i, frame in enumerate(frames.tolist()):
+            limit = self._start + ((frame + 1) / self.fps + _AHEAD) * self._rate
+            near = limit - _NEAR * self._rate
+            known = [p for p in self._phonemes if p.start < limit and p.end > near]
+            if known:
+                middle = np.array([self._start / self._rate + (frame + 0.5) / self.fps])
+                lips[i] = articulate(known, self._rate, middle)[0]
+        self._phonemes = [
+            p
+            for p in self._phonemes
+            if p.end > self._start + (self._done / self.fps - _NEAR) * self._rate
+        ]
+        return lips
+
+    def _alive(self, weights: NDArray[np.float32], moods: NDArray[np.float32]) -> Motion:
+        """Return the mouth's weights, no faster than a mouth is, with life added."""
+        fastest = np.float32(_FASTEST / self.fps)
+        for row in weights:
+            self._mouth = row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
+        living, pose = self._life.frames(moods)
+        return Motion(np.clip(weights + living, 0, 1), pose)

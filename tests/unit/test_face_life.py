@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_avatar.face.life import Life
+from realtime_avatar.face.prosody import PAUSE, SPEAKING, STRESS, Prosody
+from realtime_avatar.media.motion import INDEX
+
+BLINK = INDEX["eyeBlinkLeft"]
+
+
+def quiet(seconds: float, fps: int = 25) -> NDArray[np.float32]:
+    return Prosody.silence(int(seconds * fps))
+
+
+def talk(seconds: float, seed: int = 0) -> NDArray[np.float32]:
+    random = np.random.default_rng(seed)
+    rows = quiet(seconds)
+    rows[:, SPEAKING] = 1
+    stressed = random.random(len(rows)) < 0.05
+    rows[stressed, STRESS] = random.uniform(0.3, 1, stressed.sum())
+    return rows
+
+
+def onsets(weights: NDArray[np.float32]) -> NDArray[np.int64]:
+    shut = weights[:, BLINK] > 0.5
+    return np.flatnonzero(shut[1:] & ~shut[:-1])
+
+
+def test_the_seed_decides():
+    rows = talk(30)
+    one, two, other = (Life(25, seed).frames(rows) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])
+    assert np.abs(one[1] - other[1]).max() > 0.01
+
+
+def test_it_does_not_matter_how_many_frames_at_once():
+    rows = talk(10)
+    whole, piecewise = Life(25, 5), Life(25, 5)
+    parts = [piecewise.frames(rows[i : i + 7]) for i in range(0, len(rows), 7)]
+    weights, pose = whole.frames(rows)
+    np.testing.assert_array_equal(np.concatenate([p[0] for p in parts]), weights)
+    np.testing.assert_array_equal(np.concatenate([p[1] for p in parts]), pose)
+
+
+@pytest.mark.parametrize("fps", [25, 30, 50])
+def test_blinks_come_at_natural_intervals_and_last_a_third_of_a_second(fps: int):
+    weights, _ = Life(fps, 4).frames(quiet(600, fps))
+    between = np.diff(onsets(weights)) / fps
+    assert 2 < np.median(between) < 6
+    assert between.max() < 9
+    assert (between < 1).any()  # a double one, now and then
+    shut = (weights[:, BLINK] > 0.02).sum() / len(onsets(weights)) / fps
+    assert 0.25 < shut < 0.4
+    assert weights[:, BLINK].max() > 0.9
+
+
+def test_phrases_end_in_blinks():
+    rows = talk(300)
+    ends = np.arange(100, len(rows), 75)
+    rows[ends, PAUSE] = 1
+
+    def share(rows: NDArray[np.float32]) -> float:
+        at = onsets(Life(25, 6).frames(rows)[0])
+        return float(np.mean([((at >= end) & (at < end + 12)).any() for end in ends]))
+
+    with_ends = share(rows)
+    rows[:, PAUSE] = 0
+    assert with_ends > share(rows) + 0.2
+
+
+def test_stress_nods_and_raises_the_brows():
+    rows = talk(20)
+    rows[:, STRESS] = 0
+    plain, still = Life(25, 7).frames(rows)
+    rows[100, STRESS] = 1
+    stressed, nodding = Life(25, 7).frames(rows)
+    brow = INDEX["browInnerUp"]
+    assert (stressed[100:115, brow] - plain[100:115, brow]).max() > 0.1
+    assert (nodding[100:115, 1] - still[100:115, 1]).max() > np.radians(0.7)
+    np.testing.assert_array_equal(nodding[:100], still[:100])
+
+
+def test_nothing_pops_and_nothing_strays():
+    weights, pose = Life(25, 8).frames(np.concatenate([quiet(60), talk(120), quiet(60)]))
+    limits = np.radians((3, 4, 3.5))
+    assert (np.abs(pose[:, :3]).max(0) < limits).all()
+    assert np.abs(pose[:, 3:]).max() < 0.02
+    assert np.abs(np.diff(pose[:, :3], axis=0)).max() < np.radians(0.5)
+    others = [i for name, i in INDEX.items() if name.startswith(("brow", "cheek"))]
+    assert np.abs(np.diff(weights[:, others], axis=0)).max() < 0.12
+    assert pose[:, :3].std(0).min() > np.radians(0.2)
+
+
+def test_eyes_move_together():
+    weights, _ = Life(25, 9).frames(quiet(120))
+    left, right = INDEX["eyeLookOutLeft"], INDEX["eyeLookInRight"]
+    np.testing.assert_array_equal(weights[:, left], weights[:, right])
+    assert weights[:, left].max() > 0.05
+    assert (weights[:, left] * weights[:, INDEX["eyeLookInLeft"]] == 0).all()
+
+
+def syllables(gains: list[float]) -> NDArray[np.float32]:
+    """Levelled mels: 100 ms of sound for each gain, 60 ms of quiet after it."""
+    frames: list[NDArray[np.float32]] = []
+    for gain in gains:
+        frames += [np.full((10, 64), gain, np.float32), np.full((6, 64), -3.5, np.float32)]
+    return np.concatenate(frames)
+
+
+def test_prosody_marks_stress_and_phrase_ends():
+    gains = [-0.4] * 10 + [1.2] + [-0.4] * 10
+    heard = np.concatenate([syllables(gains), np.full((60, 64), -3.5, np.float32)])
+    rows = Prosody(6).push(heard)
+    assert len(rows) == len(heard) // 2 - 6
+    stressed = np.flatnonzero(rows[:, STRESS] > 0.6)
+    assert len(stressed) == 1
+    assert abs(stressed[0] + 6 - 10 * 8) <= 6  # steps of 20 ms, 8 a syllable
+    assert rows[:, PAUSE].sum() == 1
+    assert rows[-20:, SPEAKING].max() == 0
+    assert rows[20:80, SPEAKING].min() == 1
