@@ -3,9 +3,9 @@ from contextlib import aclosing
 import anyio
 import numpy as np
 import pytest
-from realtime_avatar.face.portrait import default_portrait, read_portrait
 
 from realtime_avatar.engines.ports import FaceEngine, Rig
+from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join
 from streams import SpeechLike, collect, in_chunks, stream

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from realtime_avatar.face.portrait import default_portrait
 
 from realtime_avatar.cli import main as avatar
+from realtime_avatar.face.portrait import default_portrait
 from realtime_avatar.media.read import read_audio
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
