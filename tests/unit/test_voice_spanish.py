@@ -10,7 +10,7 @@ WORDS = """
 hola ˈola | casa kˈasa | perro pˈero | pero pˌeɾo | rosa rˈosa | honra ˈonra | carro kˈaro
 enredo enrˈeðo | alrededor ˌalreðeðˈoɾ | israelita ˌisraelˈita | niño nˈiɲo | llamar ʎamˈaɾ
 calle kˈaʎe | yo ʝˈo | mayo mˈaʝo | rey rˈA | ley lˈA | hay ˈI | soy sˈoɪ | aire ˈIɾe | causa kˈWsa
-deuda dˈeʊða | veinte bˈAnte | ciudad θjuðˈad | cuidado kwiðˈaðo | viuda bjˈuða | buey bwˈA
+deuda dˈeʊða | veinte bˈAnte | dieciséis djˌeθisˈeis | náutico nˈautiko | ciudad θjuðˈad | cuidado kwiðˈaðo | viuda bjˈuða | buey bwˈA
 agua ˈaɣwa | guapo ɡwˈapo | guerra ɡˈera | guitarra ɡitˈara | cigüeña θiɣwˈeɲa | quien kjˈen
 queso kˈeso | cena θˈena | zapato θapˈato | lápiz lˈapiθ | gente xˈɛnte | ángel ˈaŋxel
 jamón xamˈon | México mˈɛxiko | examen eksˈamen | taxi tˈaksi | xenofobia sˌenofˈoβja

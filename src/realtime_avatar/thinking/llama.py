@@ -99,11 +99,14 @@ class Llama:
         params.hostnames, params.port = ["127.0.0.1"], 0
         params.api_keys = [token_urlsafe(32)]
         params.ui = params.endpoint_slots = False
+        params.endpoint_metrics = True
         params.n_threads_http = 1
         try:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ConfigError(f"llama.cpp cannot load {path}: {error}") from error
+        # Closed before its loop has begun, the server would never end: let the loop answer.
+        self._server.handle_metrics()
         self._free = list(range(options.slots))
 
     def close(self) -> None:

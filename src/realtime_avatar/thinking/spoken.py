@@ -4,7 +4,7 @@ from typing import Final
 
 # Not spoken: line breaks and tabs, markdown and code, arrows and pictographs.
 _UNSPOKEN = (
-    r"\x00-\x1F\x7F*#`_{}<>|\[\]~^\\"
+    r"\x00-\x1F\x7F*#`_{}<>|\[\]~^\\\u00B2\u00B3\u00B9"
     r"\u2022\u2190-\u21FF\u2300-\u24FF\u25A0-\u27BF\u2B00-\u2BFF\uFE0F\U0001F000-\U0001FAFF"
 )
 _END = ".!?。！？…"
@@ -12,12 +12,13 @@ _PAUSE = ",，、;；"
 
 GRAMMAR: Final = rf"""
 root ::= sentence (" "? sentence (" "? sentence (" "? sentence)?)?)?
-sentence ::= number? start clause (pause clause){{0,8}} [{_END}]+ close*
+sentence ::= (number | number? start clause) (pause clause){{0,8}} [{_END}]+ close*
 clause ::= (number? char)* number?
 start ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：)+–—-]
 char ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9:：] | colon | point
-number ::= [0-9]+ ([.,:] [0-9]+){{0,4}}
-colon ::= [:：] " "? [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：-]
+number ::= digits ([.,:] digits){{0,3}}
+digits ::= [0-9]{{1,9}}
+colon ::= [:：] " "? ["'“‘«「『]
 point ::= "." ("com" | "org" | "net" | "es" | "cn") | abbreviation "." " "?
 abbreviation ::= "Mr" | "Mrs" | "Ms" | "Dr" | "St" | "Sr" | "Sra" | [ap] "." "m"
 pause ::= [{_PAUSE}]
@@ -26,8 +27,8 @@ close ::= ["'”’»）」』)]
 """GBNF: one to four sentences on one line, without markdown, lists or emoji.
 
 - A point inside a number, a time or an address does not end a sentence.
-- A sentence does not begin with a dash, is not a number alone and does not go on to count
-  after a colon, so that there are no lists.
+- A sentence does not begin with a dash, and a colon only introduces a quotation, so that
+  few lists are begun. "1." is a sentence: a model that must not go on derails.
 - It has at most eight pauses: a small model that has started to enumerate may never stop.
 """
 

@@ -35,7 +35,10 @@ _VOICES: Final = "kokoro-voices"
 _FEWER_VOICES: Final = "kokoro-voices-ja"
 _DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"}
 _DURATIONS: Final = "/encoder/Cast_output_0"
-_LONGEST: Final = 510 - 1
+_LEAD: Final = ", "
+"""Said first: without a pause before it, a first consonant is often slurred (Guillermo is
+heard as "Quisermo"); costs two frames, and is trimmed."""
+_LONGEST: Final = 510 - len(_LEAD)
 _PACK: Final = (510, 1, 256)
 _LEVEL: Final = 0.06
 _PACE: Final = Pace(first=15, hurry=48, later=60, longest=240)
@@ -129,14 +132,15 @@ class Kokoro:
     def _run(
         self, symbols: str, pack: Pack, run: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        ids = [self._vocabulary[symbol] for symbol in symbols]
+        ids = [self._vocabulary[symbol] for symbol in _LEAD + symbols]
         inputs = {
             "tokens": np.array([[0, *ids, 0]], np.int64),
             "style": pack[len(ids) - 1],
             "speed": np.array([self._options.speed], np.float32),
         }
         wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
-        return wave, durations[0]
+        lead = durations[0, : len(_LEAD) + 1].sum(keepdims=True)
+        return wave, np.concatenate([lead, durations[0, len(_LEAD) + 1 :]])
 
     def _pack(self, name: str) -> Pack:
         pack = self._packs[name]

@@ -32,7 +32,7 @@ _CONSONANTS: Final = {
     "b": "b", "v": "b", "d": "d", "f": "f", "j": "x", "k": "k", "l": "l", "m": "m", "n": "n",
     "ñ": "ɲ", "p": "p", "q": "k", "s": "s", "t": "t", "w": "w", "z": "θ",
 }  # fmt: skip
-_FALLING: Final = {"ai": "I", "ei": "A", "oi": "oɪ", "au": "W", "eu": "eʊ", "ou": "oʊ"}
+_FALLING: Final = {"ai": "I", "ei": "A", "oi": "oɪ", "au": "W", "eu": "eʊ", "ou": "ow"}
 _SOFT: Final = {"b": "β", "d": "ð", "ɡ": "ɣ"}
 _HARD: Final = ("bt", "bm", "bb", "ɡn", "ɡm", "ɡd")
 _QUOTES: Final = str.maketrans("«»", "“”")
@@ -180,7 +180,8 @@ def _nuclei(run: str) -> list[tuple[str, str, bool]]:
         symbol = plain
         falls = at < len(run) and run[at] in "iu" and main not in "iuíúü"
         if falls and not (at + 1 < len(run) and run[at + 1] in _VOWELS):
-            symbol = _FALLING[plain + run[at]]
+            pair = plain + run[at]
+            symbol = pair if accented else _FALLING[pair]
             at += 1
         nuclei.append(("v", glide + symbol, accented))
     return nuclei
