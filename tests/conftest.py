@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.models.store import ModelStore
-
-FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def weights_are_here(request: pytest.FixtureRequest, store: ModelStore) -> None:
 @pytest.fixture
 def recordings() -> Path:
     """Real speech: jfk.wav, arctic_a0007.wav, arctic_a0009.wav."""
-    return FIXTURES / "audio"
+    return bundled("speech")
 
 
 @pytest.fixture

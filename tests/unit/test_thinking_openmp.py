@@ -31,8 +31,11 @@ def hide(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[str]:
         loaded.append(name)
         return True
 
+    def cache_path(_app: str) -> Path:
+        return cache
+
     monkeypatch.setattr(openmp, "_loads", loads)
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_: cache)
+    monkeypatch.setattr(platformdirs, "user_cache_path", cache_path)
     return loaded
 
 

@@ -7,7 +7,7 @@ from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.history import History
 from realtime_avatar.dialogue.turn import Engines, Turn
 from realtime_avatar.engines.ports import Chat, Face, Recognizer, Rig, Transcript
-from realtime_avatar.errors import EngineError
+from realtime_avatar.errors import CapacityError, EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
@@ -26,11 +26,11 @@ class Conversation:
         ensemble: Ensemble,
         persona: Persona,
         recognizer: Recognizer | None,
-        chat: Chat | None,
+        chats: dict[str, Chat],
         face: Face,
     ) -> None:
         self._ensemble, self._persona = ensemble, persona
-        self._recognizer, self._chat, self._face = recognizer, chat, face
+        self._recognizer, self._chats, self._face = recognizer, chats, face
         self.history = History()
 
     async def hear(self, utterance: Audio) -> Transcript:
@@ -52,7 +52,8 @@ class Conversation:
             ExceptionGroup: of AvatarErrors, one for each stage that failed.
         """
         self.history.system = system_prompt(self._persona, language)
-        async with self._turn(self._chat, language, playout, timings) as turn:
+        chat = self._chats.get(language) or next(iter(self._chats.values()), None)
+        async with self._turn(chat, language, playout, timings) as turn:
             await turn.run(text)
         return turn
 
@@ -86,17 +87,27 @@ async def open_conversation(
         thinks: Whether `Conversation.answer` will be called.
     """
     settings, persona = ensemble.settings, Persona(name=ensemble.settings.name)
+    languages = (settings.language,) if settings.language else settings.languages
     async with AsyncExitStack() as stack:
-        recognizer = chat = None
+        recognizer = None
         if hears:
-            languages = (settings.language,) if settings.language else settings.languages
             engine = await ensemble.recognizer()
             recognizer = await stack.enter_async_context(engine.open(languages=languages))
-        if thinks:
-            system = system_prompt(persona, settings.language or settings.languages[0])
-            chat = await stack.enter_async_context((await ensemble.chat()).open(system=system))
+        chats: dict[str, Chat] = {}
+        for language in languages if thinks else ():
+            # One for each language, so that its system message has been read before the
+            # first question in it: seconds, on a small machine.
+            system = system_prompt(persona, language)
+            try:
+                chats[language] = await stack.enter_async_context(
+                    (await ensemble.chat()).open(system=system)
+                )
+            except CapacityError:
+                if not chats:
+                    raise
+                break  # the other languages share the favourite's
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Conversation(ensemble, persona, recognizer, chat, face)
+        yield Conversation(ensemble, persona, recognizer, chats, face)
 
 
 async def last_word(recognizer: Recognizer, utterance: Audio) -> Transcript:

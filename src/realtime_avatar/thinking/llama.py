@@ -49,7 +49,7 @@ class Options(BaseModel):
     context: int = Field(2048, ge=512, le=131_072)
     max_tokens: int = Field(160, ge=16, le=1024)
     temperature: float = Field(0.2, ge=0, le=2)
-    slots: int = Field(4, ge=1, le=64)
+    slots: int = Field(6, ge=1, le=64)
 
 
 @dataclass(frozen=True, slots=True)

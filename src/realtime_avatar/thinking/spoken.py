@@ -13,12 +13,12 @@ _PAUSE = ",，、;；"
 GRAMMAR: Final = rf"""
 root ::= sentence (" "? sentence (" "? sentence (" "? sentence)?)?)?
 sentence ::= (number | number? start clause) (pause clause){{0,8}} [{_END}]+ close*
-clause ::= (number? char)* number?
+clause ::= (number? char){{0,160}} number?
 start ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：)+–—-]
 char ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9:：] | colon | point
 number ::= digits ([.,:] digits){{0,3}}
 digits ::= [0-9]{{1,9}}
-colon ::= [:：] " "? ["'“‘«「『]
+colon ::= [:：] " "? ["“«「『] [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：-]
 point ::= "." ("com" | "org" | "net" | "es" | "cn") | abbreviation "." " "?
 abbreviation ::= "Mr" | "Mrs" | "Ms" | "Dr" | "St" | "Sr" | "Sra" | [ap] "." "m"
 pause ::= [{_PAUSE}]
@@ -29,7 +29,8 @@ close ::= ["'”’»）」』)]
 - A point inside a number, a time or an address does not end a sentence.
 - A sentence does not begin with a dash, and a colon only introduces a quotation, so that
   few lists are begun. "1." is a sentence: a model that must not go on derails.
-- It has at most eight pauses: a small model that has started to enumerate may never stop.
+- It has at most eight pauses, and 160 characters without one: a small model that has
+  started to enumerate may never stop.
 """
 
 

@@ -112,10 +112,13 @@ class Delivery:
         return chunks
 
     def finish(self) -> list[Audio]:
-        """Return a last moment of silence for text after the last sound, if there is any."""
-        if not self._unsaid or not self._position:
+        """Return the silence after the last sound, in which a mouth closes, with text left over.
+
+        Nothing if nothing was said.
+        """
+        if not self._position:
             return []
-        return [Audio(np.zeros(FRAME, np.int16), RATE, self._position, self._unsaid)]
+        return [Audio(np.zeros(CHUNK, np.int16), RATE, self._position, self._unsaid)]
 
     def _gain(self, wave: NDArray[np.float32]) -> float:
         """Return the factor that brings this voice, as heard so far, to the common level."""
