@@ -145,11 +145,11 @@ async def test_no_clicks_between_clauses(kokoro: Kokoro):
     quiet = np.abs(whole.pcm.astype(np.int32)) == 0
     pauses = np.flatnonzero(np.diff(np.concatenate(([0], quiet.astype(np.int8), [0]))))
     long = [(a, b) for a, b in pauses.reshape(-1, 2) if b - a > 3000]
-    assert len(long) == 3
+    assert len(long) == 4  # the last is the silence at the end
     steps = np.abs(np.diff(whole.pcm.astype(np.int32)))
     for begin, end in long:
         assert steps[begin - 48 : begin + 1].max() < 300
-        assert steps[end - 1 : end + 48].max() < 300
+        assert steps[end - 1 : end + 48].max(initial=0) < 300
 
 
 async def test_a_long_word_without_end_is_cut_for_the_model(kokoro: Kokoro):

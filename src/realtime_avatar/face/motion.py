@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 from realtime_avatar.face.life import Life
 from realtime_avatar.face.network import RATE, Stream, shared
 from realtime_avatar.face.prosody import Prosody
-from realtime_avatar.face.visemes import articulate, shape, sharpen
+from realtime_avatar.face.visemes import ARTICULATIONS, articulate, decided, shape
 from realtime_avatar.media.audio import Audio, Phoneme
 from realtime_avatar.media.motion import ARKIT, INDEX, Motion
 from realtime_avatar.media.resample import Resampler
 
 _HEARD_RATE: Final = 16_000
+_JAW, _CLOSE = INDEX["jawOpen"], INDEX["mouthClose"]
+_CLOSED: Final = ARTICULATIONS.index("closed")
 _AHEAD: Final = 0.12  # seconds, as the network's
-_NEAR: Final = 0.6  # seconds before that in which a phoneme still matters
+_NEAR: Final = 0.5  # seconds after a phoneme in which the phonemes know of the lips, not the ears
 
 # The labels that the network learned from are of a small, distant face whose lips hardly
 # register; a portrait that fills the picture has to show more than they say.
@@ -28,6 +30,9 @@ _GAIN: Final = {
 }  # fmt: skip
 _LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.25,
                  "mouthSmile": 0.3, "mouthDimple": 0.2, "mouthFunnel": 0.5}  # fmt: skip
+# A regression is shy of extremes, the more so with a strange voice: the jaw's distance from
+# a middle opening is stretched, which also shuts a mouth that is all but shut.
+_MIDDLE, _STRETCH = 0.14, 1.35
 _FASTEST: Final = 0.17 * 25  # of any mouth weight, a second: the recordings' fastest 1%
 
 
@@ -106,7 +111,7 @@ class SpeechMotion:
     def idle(self, frames: int) -> Motion:
         """Return `frames` frames of the face while nothing is said."""
         quiet = np.zeros((frames, len(ARKIT)), np.float32)
-        return self._alive(quiet, Prosody.silence(frames))
+        return self._alive(quiet, Prosody.silence(frames), quiet[:, 0])
 
     def _begin(self) -> None:
         self._resampler = Resampler(_HEARD_RATE)
@@ -142,7 +147,10 @@ class SpeechMotion:
         weights[:, self._columns] = np.clip(
             (outputs[:, :units] - self._network.rest) * self._gain, 0, self._limit
         )
-        weights = shape(weights, self._lips(frames, sharpen(outputs[:, units:])))
+        jaw = weights[:, _JAW]
+        weights[:, _JAW] = np.clip(_MIDDLE + _STRETCH * (jaw - _MIDDLE), 0, 1)
+        lips = self._lips(frames, decided(outputs[:, units:], told=False))
+        weights = shape(weights, lips)
         moods = np.zeros((len(frames), 3), np.float32)
         for i, until in enumerate(down.tolist()):
             since = min(until, int(down[i - 1]) + 1 if i else self._seen - self._first)
@@ -153,7 +161,7 @@ class SpeechMotion:
             drop = max(0, int(down[-1]))
             self._first += drop
             self._outputs, self._moods = self._outputs[drop:], self._moods[drop:]
-        return self._alive(weights, moods)
+        return self._alive(weights, moods, lips[:, _CLOSED])
 
     def _lips(self, frames: NDArray[np.int64], heard: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what is asked of the lips in each frame: by the phonemes, else as heard.
@@ -161,25 +169,32 @@ class SpeechMotion:
         Only phonemes that begin within a frame's look-ahead count, although a voice may
         have told of more: chunking must change nothing.
         """
-        lips = heard.copy()
-        for i, frame in enumerate(frames.tolist()):
-            limit = self._start + ((frame + 1) / self.fps + _AHEAD) * self._rate
-            near = limit - _NEAR * self._rate
-            known = [p for p in self._phonemes if p.start < limit and p.end > near]
-            if known:
-                middle = np.array([self._start / self._rate + (frame + 0.5) / self.fps])
-                lips[i] = articulate(known, self._rate, middle)[0]
-        self._phonemes = [
-            p
-            for p in self._phonemes
-            if p.end > self._start + (self._done / self.fps - _NEAR) * self._rate
-        ]
-        return lips
+        if not self._phonemes:
+            return heard
+        times = (frames + 0.5) / self.fps + self._start / self._rate
+        ahead = 0.5 / self.fps + _AHEAD
+        told = decided(articulate(self._phonemes, self._rate, times, ahead), told=True)
+        spans = np.array([(p.start, p.end) for p in self._phonemes]) / self._rate
+        after = np.less(spans[:, 0], times[:, None] + ahead)
+        near = np.any(after & np.greater(spans[:, 1], times[:, None] - _NEAR), axis=1)
+        gone = self._start + (self._done / self.fps - _NEAR) * self._rate
+        self._phonemes = [p for p in self._phonemes if p.end > gone]
+        return np.where(near[:, None], told, heard)
 
-    def _alive(self, weights: NDArray[np.float32], moods: NDArray[np.float32]) -> Motion:
-        """Return the mouth's weights, no faster than a mouth is, with life added."""
+    def _alive(
+        self,
+        weights: NDArray[np.float32],
+        moods: NDArray[np.float32],
+        closed: NDArray[np.float32],
+    ) -> Motion:
+        """Return the mouth's weights, no faster than a mouth is, with life added.
+
+        Lips still meet when they have to, for however slow the jaw, they move with it.
+        """
         fastest = np.float32(_FASTEST / self.fps)
-        for row in weights:
-            self._mouth = row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
+        for row, shut in zip(weights, closed.tolist(), strict=True):
+            row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
+            row[_CLOSE] = min(max(row[_CLOSE], shut * row[_JAW]), row[_JAW])
+            self._mouth = row.copy()
         living, pose = self._life.frames(moods)
         return Motion(np.clip(weights + living, 0, 1), pose)

@@ -16,6 +16,7 @@ RATE: Final = 50
 """Outputs a second."""
 
 _BLOCK = 2 * HOP  # samples an output
+_SETTLED = 16_000  # samples of silence after which its outputs change no more
 _HISTORY = 240  # samples in front of the first frame that its window covers
 
 
@@ -40,6 +41,10 @@ class Network:
         self.ahead = int(notes["ahead"])
         inputs = self.session.get_inputs()
         self.pasts = {i.name: np.zeros(i.shape, np.float32) for i in inputs[1:]}
+        # What it makes of silence is a mouth at rest, too: only more than that is speech.
+        silence = np.zeros(_SETTLED, np.float32)
+        hushed = Stream(self).push(silence)[0][:, : len(self.units)]
+        self.rest = np.maximum(self.rest, hushed.max(0))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ coarticulation in synthetic visual speech", 1993).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,6 @@ from realtime_avatar.media.motion import INDEX
 ARTICULATIONS: Final = ("closed", "tucked", "rounded", "pushed", "spread", "open")
 """Columns of what `articulate` returns."""
 
-# closed tucked rounded pushed spread open: how far, and in brackets nothing to say.
 _VOWELS: Final = {
     "a": (0.25, 0.95), "ɑ": (0.05, 1.0), "æ": (0.55, 0.9), "ɐ": (0.2, 0.8), "ʌ": (0.2, 0.7),
     "ɜ": (0.1, 0.45), "ə": (0.15, 0.4), "ɚ": (0.1, 0.4), "ɝ": (0.1, 0.45), "ɤ": (0.2, 0.4),
@@ -49,18 +48,12 @@ _LETTERS: Final = {
 _SOUNDS: Final = frozenset("tdnlkgŋhxθðɾɲʎɣʈɖɳɟcqʔɦχħʁɫ")
 
 
-@dataclass(frozen=True, slots=True)
-class Viseme:
-    """What one sound asks of the lips.
-
-    Attributes:
-        goals: Articulation to how far, in [0, 1].
-    """
-
-    goals: dict[str, float] = field(default_factory=dict[str, float])
+Viseme = dict[str, float]
+"""What one sound asks of the lips: which articulations, and how far, in [0, 1]."""
 
 
-def visemes(symbol: str) -> list[Viseme]:
+@lru_cache(maxsize=256)
+def visemes(symbol: str) -> tuple[Viseme, ...]:
     """Return what a phoneme asks for, one after another: a diphthong is two.
 
     Args:
@@ -68,7 +61,7 @@ def visemes(symbol: str) -> list[Viseme]:
             is what is no sound.
     """
     spelled = "".join(_LETTERS.get(letter, letter) for letter in symbol)
-    return [_viseme(letter) for letter in spelled if _is_sound(letter)]
+    return tuple(_viseme(letter) for letter in spelled if _is_sound(letter))
 
 
 def _is_sound(letter: str) -> bool:
@@ -77,34 +70,36 @@ def _is_sound(letter: str) -> bool:
 
 def _viseme(letter: str) -> Viseme:
     if letter in _SHUT:
-        return Viseme({"closed": 1.0, "tucked": 0.0, "open": 0.0})
+        return {"closed": 1.0, "tucked": 0.0, "open": 0.0}
     if letter in _TUCKED:
-        return Viseme({"closed": 0.0, "tucked": 1.0, "open": 0.1})
+        return {"closed": 0.0, "tucked": 1.0, "open": 0.1}
     goals = {"closed": 0.0, "tucked": 0.0}
     if letter in _VOWELS:
         spread, opened = _VOWELS[letter]
-        return Viseme({**goals, "rounded": 0.0, "pushed": 0.0, "spread": spread, "open": opened})
+        return {**goals, "rounded": 0.0, "pushed": 0.0, "spread": spread, "open": opened}
     if letter in _ROUND:
         rounded, opened = _ROUND[letter]
-        return Viseme({**goals, "rounded": rounded, "pushed": 0.0, "spread": 0.0, "open": opened})
+        return {**goals, "rounded": rounded, "pushed": 0.0, "spread": 0.0, "open": opened}
     if letter in _PUSHED:
         goals |= {"pushed": _PUSHED[letter]}
     if letter in _TIGHT:
         goals |= {"spread": _TIGHT[letter]}
-    return Viseme({**goals, "open": _NARROW.get(letter, 0.25)})
+    return {**goals, "open": _NARROW.get(letter, 0.25)}
 
 
-# Fall-off of dominance a second, and its height: closures are short and sure, rounding
-# begins early, the jaw is slow.
-_REACH: Final = {
-    "closed": (0.022, 1.0), "tucked": (0.028, 1.0), "rounded": (0.055, 1.0),
-    "pushed": (0.050, 1.0), "spread": (0.055, 1.0), "open": (0.050, 1.0),
-}  # fmt: skip
+# Columns as in `ARTICULATIONS`. Seconds in which dominance falls to 1/e: closures are
+# short, rounding begins early, the jaw is slow.
+_REACH: Final = np.array([0.022, 0.028, 0.055, 0.05, 0.055, 0.05])
+# Dominance where something is asked for: the vowels around a closure do not average it away.
+_SURE: Final = np.array([6.0, 6.0, 1.0, 1.0, 1.0, 1.0])
 _REST: Final = 0.12  # dominance of the face at rest, which wants nothing
 
 
 def articulate(
-    phonemes: Sequence[Phoneme], rate: int, times: NDArray[np.float64]
+    phonemes: Sequence[Phoneme],
+    rate: int,
+    times: NDArray[np.float64],
+    ahead: float = np.inf,
 ) -> NDArray[np.float32]:
     """Return the articulations at some moments.
 
@@ -112,46 +107,47 @@ def articulate(
         phonemes: Of one stream; pauses may be among them.
         rate: Of the samples that their times count, Hz.
         times: Seconds, shape (n,).
+        ahead: Phonemes that begin later than this many seconds after a moment do not
+            count for it.
 
     Returns:
         float32 in [0, 1], shape (n, 6), columns as in `ARTICULATIONS`.
     """
-    wanted = np.zeros((len(times), len(ARTICULATIONS)))
-    total = np.full((len(times), len(ARTICULATIONS)), _REST)
-    for phoneme in phonemes:
-        asked = visemes(phoneme.symbol)
-        start, end = phoneme.start / rate, phoneme.end / rate
-        for i, viseme in enumerate(asked):
-            first = start + (end - start) * i / len(asked)
-            last = start + (end - start) * (i + 1) / len(asked)
-            outside = np.maximum(np.maximum(first - times, times - last), 0)
-            for column, name in enumerate(ARTICULATIONS):
-                if name not in viseme.goals:
-                    continue
-                reach, height = _REACH[name]
-                rule = height * np.exp(-((outside / reach) ** 2))
-                # A closure is not averaged away by the vowels around it.
-                rule *= 6.0 if viseme.goals[name] == 1.0 and name in ("closed", "tucked") else 1.0
-                wanted[:, column] += rule * viseme.goals[name]
-                total[:, column] += rule
-    return (wanted / total).astype(np.float32)
+    parts = [
+        (phoneme.start, phoneme.start + (phoneme.end - phoneme.start) * np.array((i, i + 1)) / n, v)
+        for phoneme in phonemes
+        for n in [len(visemes(phoneme.symbol))]
+        for i, v in enumerate(visemes(phoneme.symbol))
+    ]
+    if not parts:
+        return np.zeros((len(times), len(ARTICULATIONS)), np.float32)
+    begins = np.array([start for start, _, _ in parts]) / rate
+    first, last = np.array([span for _, span, _ in parts]).T / rate
+    goals = np.array([[v.get(name, np.nan) for name in ARTICULATIONS] for _, _, v in parts])
+    outside = np.maximum(np.maximum(first - times[:, None], times[:, None] - last), 0)
+    rule = np.exp(-((outside[:, :, None] / _REACH) ** 2)) * np.where(goals > 0, _SURE, 1)
+    rule *= ~np.isnan(goals) & (begins < times[:, None] + ahead)[:, :, None]
+    return ((rule * np.nan_to_num(goals)).sum(1) / (_REST + rule.sum(1))).astype(np.float32)
 
 
-# Where the network hears an articulation it is sure of the moment but shy of the extent;
-# from and to which output each is taken for nothing and for all of it.
-_SHY: Final = np.array(
-    [(0.3, 0.6), (0.35, 0.65), (0.1, 0.8), (0.1, 0.8), (0.1, 1.0), (0.0, 1.0)], np.float32
+# Columns as in `ARTICULATIONS`: from and to where each is taken for nothing and for all of
+# it. Phonemes say too early and too late that lips are closed, for lips part quickly; the
+# network is sure of the moment of a closure but shy of its extent.
+_TOLD: Final = np.array([(0.45, 0.95), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
+_HEARD: Final = np.array(
+    [(0.25, 0.6), (0.3, 0.65), (0.1, 0.8), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
 )
 
 
-def sharpen(heard: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the articulations that the network heard, as decided as phonemes would be.
+def decided(lips: NDArray[np.float32], *, told: bool) -> NDArray[np.float32]:
+    """Return articulations with more of a decision in them.
 
     Args:
-        heard: float32, shape (n, 6), columns as in `ARTICULATIONS`.
+        lips: float32, shape (n, 6), columns as in `ARTICULATIONS`.
+        told: Whether they come from phonemes (`articulate`) or from the network.
     """
-    low, high = _SHY.T
-    return np.clip((heard - low) / (high - low), 0, 1)
+    low, high = (_TOLD if told else _HEARD).T
+    return np.clip((lips - low) / (high - low), 0, 1)
 
 
 _LOWER: Final = [INDEX[f"mouthLowerDown{side}"] for side in ("Left", "Right")]

@@ -43,7 +43,7 @@ def _load() -> tuple[Any, Any]:
 
     jieba.setLogLevel(logging.WARNING)
     tokenizer: Any = jieba.Tokenizer()
-    # Its cache is read with marshal: not from /tmp, where anybody may put a file.
+    # Its cache is read with marshal: not from the temporary folder that all users share.
     tokenizer.tmp_dir = str(platformdirs.user_cache_path("realtime-avatar", ensure_exists=True))
     tokenizer.initialize()
     ZHG2P.word2ipa("你好")

@@ -47,7 +47,7 @@ _LEVEL: Final = 0.1
 """Root mean square of speech, pauses left out: -20 dBFS."""
 _PEAK: Final = 0.89
 """Highest sample: -1 dBFS."""
-_PRIOR_SECONDS: Final = 2.0
+_PRIOR_SECONDS: Final = 0.5
 """How much speech the expected level of a voice weighs as."""
 
 

@@ -29,7 +29,7 @@ from realtime_avatar.voice.speech import Session
 _SPEAKER: Final = "heart"
 _DURATIONS: Final = "/Cast_32_output_0"
 _LONGEST: Final = 400
-_LEVEL: Final = 0.07
+_LEVEL: Final = 0.064
 _PACE: Final = Pace(first=15, hurry=70, later=240, longest=300)
 
 
