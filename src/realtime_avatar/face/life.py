@@ -9,6 +9,7 @@ second or two (Lee, Badler and Badler, "Eyes Alive", 2002); nods and brows with 
 stresses of speech (Busso et al. 2007).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -103,7 +104,7 @@ class Life:
 
         sway = (self._parts * np.sin(2 * np.pi * self._tones * self._time + self._phases)).sum(1)
         pose[:3] = sway * (_SWAY_IDLE + (1 - _SWAY_IDLE) * lively)
-        breath = np.sin(2 * np.pi * _BREATH * self._time)
+        breath = math.sin(2 * math.pi * _BREATH * self._time)
         pose[1] += self._nod.step(self._nods.step(dt), dt) + np.radians(0.15) * breath
         pose[2] += self._tilt.step(self._lean * lively, dt)
         pose[4], pose[5] = 0.004 * breath, 0.005 * breath + 0.004 * lively
@@ -132,10 +133,10 @@ class _Spring:
         # The exact solution for a target held over the step: stable at any frame rate.
         w = self._frequency
         off = self._value - target
-        fade, drive = np.exp(-w * dt), self._speed + w * off
+        fade, drive = math.exp(-w * dt), self._speed + w * off
         self._value = target + (off + drive * dt) * fade
         self._speed = (self._speed - w * drive * dt) * fade
-        return float(self._value)
+        return self._value
 
 
 class _Pulses:
@@ -207,7 +208,7 @@ class _Gaze:
         self._left -= dt
         if self._left <= 0:
             self._choose(speaking=speaking)
-        follow = 1 - np.exp(-dt / _SACCADE)
+        follow = 1 - math.exp(-dt / _SACCADE)
         self._at = _towards(self._at, self._target, follow)
         return self._at
 
