@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @property
+    def possible(self) -> tuple[str, ...]:
+        """Languages that a conversation may be in: the one it keeps to, or all."""
+        return (self.language,) if self.language else self.languages
+
     def voice_for(self, language: str) -> tuple[str, str]:
         """Return the voice engine and speaker (empty: the engine's choice) for a language.
 

@@ -87,14 +87,13 @@ async def open_conversation(
         thinks: Whether `Conversation.answer` will be called.
     """
     settings, persona = ensemble.settings, Persona(name=ensemble.settings.name)
-    languages = (settings.language,) if settings.language else settings.languages
     async with AsyncExitStack() as stack:
         recognizer = None
         if hears:
             engine = await ensemble.recognizer()
-            recognizer = await stack.enter_async_context(engine.open(languages=languages))
+            recognizer = await stack.enter_async_context(engine.open(languages=settings.possible))
         chats: dict[str, Chat] = {}
-        for language in languages if thinks else ():
+        for language in settings.possible if thinks else ():
             # One for each language, so that its system message has been read before the
             # first question in it: seconds, on a small machine.
             system = system_prompt(persona, language)

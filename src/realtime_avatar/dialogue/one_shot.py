@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -88,11 +87,10 @@ async def answer_file(ensemble: Ensemble, question: Path, out: Path, size: Size 
         ExceptionGroup: of AvatarErrors, if a stage failed.
     """
     _check_target(out)
-    read = partial(_read, question, MAX_QUESTION)
-    await to_thread.run_sync(read)  # a bad question does not wait for the models
+    # A bad question does not wait for the models.
+    utterance = await to_thread.run_sync(_read, question, MAX_QUESTION)
     async with _stage(ensemble, size, ("recognizer", "chat", "voice", "face")) as (stage, loading):
         start = current_time()
-        utterance = await to_thread.run_sync(read)
         heard = await stage.hear(utterance)
         hearing = current_time() - start
         if not heard.text:
@@ -139,9 +137,8 @@ async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: floa
 
 async def hear(ensemble: Ensemble, utterance: Audio) -> Transcript:
     """Return what is said in some audio."""
-    settings = ensemble.settings
-    languages = (settings.language,) if settings.language else settings.languages
-    async with (await ensemble.recognizer()).open(languages=languages) as recognizer:
+    engine = await ensemble.recognizer()
+    async with engine.open(languages=ensemble.settings.possible) as recognizer:
         return await last_word(recognizer, utterance)
 
 
