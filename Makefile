@@ -7,16 +7,23 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 AVATAR := $(BIN)/avatar
 
-.PHONY: run test check lock clean
+.PHONY: run test check lock clean chromium
 
 run: $(VENV)/.run
 	@$(AVATAR) models pull
-	@$(AVATAR) answer --out answer.mp4
+	@$(AVATAR) serve --open
 
-test: $(VENV)/.test
+test: $(VENV)/.test chromium
 	@$(AVATAR) models pull --for en,zh,es
 	@$(AVATAR) models pull smollm2-135m
 	$(BIN)/python -m pytest
+
+# The browser tests want a Chromium, and Playwright's driver libatomic; where they cannot be
+# had, those tests are skipped, and say so.
+chromium:
+	@{ command -v chromium && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium libatomic1; } >/dev/null 2>&1 \
+	  || echo "make: chromium and libatomic1 are not both here and could not be installed: browser tests may be skipped" >&2
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

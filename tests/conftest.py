@@ -34,7 +34,8 @@ def weights_are_here(request: pytest.FixtureRequest, store: ModelStore) -> None:
     if request.node.get_closest_marker("weights") is None:
         return
     try:
-        store.path("whisper-base")
+        for model in ("whisper-base", "smart-turn"):
+            store.path(model)
     except ModelMissing as error:
         pytest.fail(f"{error}; `make test` fetches it")
 

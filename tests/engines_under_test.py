@@ -7,7 +7,12 @@ from realtime_avatar.engines.registry import Kind
 ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
     "detector": [("fake", {}), ("silero", {})],
     "recognizer": [("fake", {}), ("whisper", {})],
-    "chat": [("fake", {}), ("llama", {"model": "smollm2-135m"})],
+    "endpointer": [("fake", {}), ("smart-turn", {})],
+    "chat": [
+        ("fake", {}),
+        ("llama", {"model": "smollm2-135m"}),
+        ("scripted", {"replies": ["Paris is.", "That is all I know."]}),
+    ],
     "voice": [("fake", {}), ("hibari", {}), ("kokoro", {})],
     "face": [("fake", {}), ("photo", {})],
 }

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from typing import TypeVar
 
+from anyio.lowlevel import checkpoint
+
 from realtime_avatar.media import Audio
 
 T = TypeVar("T")
@@ -18,6 +20,12 @@ async def stream(items: Sequence[T]) -> AsyncGenerator[T]:
 
 async def collect(source: AsyncIterable[T]) -> list[T]:
     return [item async for item in source]
+
+
+async def settle() -> None:
+    """Let the other tasks do what they can without waiting."""
+    for _ in range(20):
+        await checkpoint()
 
 
 def in_chunks(audio: Audio, samples: int) -> list[Audio]:

@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,10 +13,27 @@ from pydantic_settings import (
 )
 
 from realtime_avatar.errors import ConfigError
+from realtime_avatar.media.audio import Emotion
 
 
 def _cores() -> int:
     return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+class IceServer(BaseModel):
+    """A STUN or TURN server, as WebRTC calls them.
+
+    Attributes:
+        urls: Say ("stun:stun.example.org:3478",).
+        username: For TURN.
+        credential: For TURN.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
 
 
 class Settings(BaseSettings):
@@ -29,13 +46,30 @@ class Settings(BaseSettings):
         portrait: Its photograph; the bundled one when not given.
         detector: Engine that hears when somebody speaks.
         recognizer: Engine that hears what they say.
+        endpointer: Engine that tells whether they have finished.
         chat: Engine that thinks of an answer.
         voice: Engine that speaks each language: "engine" or "engine:speaker".
         face: Engine that shows the face.
+        emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
         models: Folder of the model store; by default in the user's cache.
         offline: Never fetch anything.
         threads: How many an engine may compute with at once.
+        host: Address that the server listens on.
+        port: The same; 0 takes a free one.
+        tls_cert: Certificate for https, PEM; browsers allow the microphone on https and on
+            this machine only.
+        tls_key: Its key, if it is not in the same file.
+        origins: Other sites that may embed the avatar, say ("https://example.org",).
+        ice_servers: STUN and TURN servers, for people who are not on the same network.
+        max_sessions: Conversations at once; by default as many as there are cores.
+        idle_seconds: After so long without a word from the person a conversation ends.
+        finish_seconds: How long a sentence may go on after the server was told to stop.
+        video_codec: Preferred codec; "auto" leaves it to the browser.
+        video_bits: Of video, a second.
+        log_speech: Whether logs may hold what was said.
+        log_json: Whether logs are JSON, one object a line, rather than for people.
+        otel: Whether every turn is an OpenTelemetry span.
     """
 
     model_config = SettingsConfigDict(
@@ -52,13 +86,29 @@ class Settings(BaseSettings):
     portrait: Path | None = None
     detector: str = "silero"
     recognizer: str = "whisper"
+    endpointer: str = "smart-turn"
     chat: str = "llama"
     voice: dict[str, str] = {"en": "hibari", "zh": "kokoro", "es": "kokoro"}
     face: str = "photo"
+    emotion: Emotion = "warm"
     engines: dict[str, dict[str, Any]] = {}
     models: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    origins: tuple[str, ...] = ()
+    ice_servers: tuple[IceServer, ...] = ()
+    max_sessions: int = Field(default_factory=_cores, ge=1)
+    idle_seconds: float = Field(default=600, gt=0)
+    finish_seconds: float = Field(default=20, ge=0)
+    video_codec: Literal["auto", "h264", "vp8"] = "auto"
+    video_bits: int = Field(default=1_200_000, ge=100_000, le=20_000_000)
+    log_speech: bool = False
+    log_json: bool = False
+    otel: bool = False
 
     @classmethod
     def settings_customise_sources(

@@ -56,6 +56,12 @@ async def recognizer_engine(request: pytest.FixtureRequest, anyio_backend: str):
 
 
 @pytest.fixture(scope="module")
+async def endpointer_engine(request: pytest.FixtureRequest, anyio_backend: str):
+    async for engine in _loaded("endpointer", request.param):
+        yield engine
+
+
+@pytest.fixture(scope="module")
 async def chat_engine(request: pytest.FixtureRequest, anyio_backend: str):
     async for engine in _loaded("chat", request.param):
         yield engine

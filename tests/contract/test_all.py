@@ -11,7 +11,7 @@ from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.models.store import ModelStore
 
 ALL = [(kind, name) for kind, engines in ENGINES.items() for name, _ in engines]
-WEIGHTLESS = {"fake", "silero", "hibari"}  # what they need comes with a library
+WEIGHTLESS = {"fake", "silero", "hibari", "scripted"}  # what they need comes with a library
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -21,8 +21,9 @@ def test_built_in_engines_are_registered(kind: Kind):
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_an_unknown_option_is_an_error_in_words(kind: Kind, name: str, store: ModelStore):
+    options = dict(ENGINES[kind])[name]
     with pytest.raises(ConfigError, match="colour"):
-        load(kind, name, Context(store, options={"colour": "blue"}))
+        load(kind, name, Context(store, options=options | {"colour": "blue"}))
 
 
 @pytest.mark.parametrize(("kind", "name"), [one for one in ALL if one[1] not in WEIGHTLESS])

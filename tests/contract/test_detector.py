@@ -35,6 +35,17 @@ async def test_starts_and_ends_alternate_and_enclose_the_speech(
     assert 50_000 <= events[-1].at <= speech.end
 
 
+async def test_lengths_may_be_asked_for(detector_engine: DetectorEngine, speech: Audio):
+    async with detector_engine.open(
+        min_speech_ms=64, min_silence_ms=2000, padding_ms=0
+    ) as detector:
+        events = await collect(detector.detect(stream(in_chunks(speech, 320))))
+    starts, ends = events[::2], events[1::2]
+    assert all(end.at - start.at >= 1024 for start, end in zip(starts, ends, strict=True))
+    pauses = [start.at - end.at for end, start in zip(ends[:-1], starts[1:], strict=True)]
+    assert all(pause >= 32_000 for pause in pauses)
+
+
 async def test_silence_and_nothing_give_nothing(detector_engine: DetectorEngine):
     async with detector_engine.open() as detector:
         assert await collect(detector.detect(stream([]))) == []

@@ -1,12 +1,14 @@
 from contextlib import aclosing
+from itertools import pairwise
+from typing import get_args
 
 import anyio
 import numpy as np
 import pytest
 
-from realtime_avatar.engines.ports import FaceEngine, Rig
+from realtime_avatar.engines.ports import Face, FaceEngine, Presence, Rig
 from realtime_avatar.face.portrait import default_portrait, read_portrait
-from realtime_avatar.media import Audio
+from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.audio import join
 from streams import SpeechLike, collect, in_chunks, stream
 
@@ -104,3 +106,77 @@ async def test_cancelling_is_prompt(face_engine: FaceEngine, rig: Rig, speech_li
             async for _ in face.animate(stream([speech_like(60, 24_000)])):
                 scope.cancel()
         assert scope.cancel_called
+
+
+async def test_it_lives_on_between_speeches(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        before = [await face.idle("listening") for _ in range(3)]
+        await collect(face.animate(stream([speech_like(0.5, 24_000)])))
+        after = [await face.idle(presence) for presence in get_args(Presence)]
+    for frame in (*before, *after):
+        assert frame.shape == (rig.height, rig.width, 3)
+        assert frame.dtype == np.uint8
+    assert not any(np.shares_memory(before[0], frame) for frame in (*before[1:], *after))
+
+
+async def test_it_lives_on_while_its_audio_is_late(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    said: Audio = speech_like(1, 24_000)
+    between: list[np.ndarray] = []
+
+    async def late(face: Face):
+        for chunk in in_chunks(said, 4800):
+            between.append(await face.idle())
+            yield chunk
+
+    async with face_engine.open(rig) as face:
+        shots = await collect(face.animate(late(face)))
+    assert len(between) == 5
+    assert len(shots) == 25
+
+
+async def test_pictures_of_both_kinds_may_be_asked_for_at_once(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        pictures: list[np.ndarray] = []
+        shots: list[Shot] = []
+
+        async def live():
+            pictures.extend([await face.idle("thinking") for _ in range(10)])
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(live)
+            shots += await collect(face.animate(stream([speech_like(1, 24_000)])))
+    assert len(shots) == 25
+    assert len(pictures) == 10
+
+
+async def test_an_interruption_makes_no_jump(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        seen: list[np.ndarray] = []
+        async with aclosing(face.animate(stream([speech_like(3, 24_000)]))) as shots:
+            async for shot in shots:
+                if shot.frame is not None:
+                    seen.append(shot.frame)
+                if len(seen) == 40:
+                    break
+        face.unseen(8)
+        seen = seen[:-8]
+        steps = [difference(one, two) for one, two in pairwise(seen)]
+        after = [await face.idle() for _ in range(12)]
+        face.unseen(99)  # there are not so many
+        later = await collect(face.animate(stream([speech_like(1, 24_000)])))
+    after += [shot.frame for shot in later if shot.frame is not None]
+    jumps = [difference(one, two) for one, two in pairwise([seen[-1], *after])]
+    assert max(jumps[:8]) < 1.5 * max(steps) + 1e-6
+    assert jumps[12] < max(steps) + 1e-6  # from silence to the next speech
+
+
+def difference(one: np.ndarray, two: np.ndarray) -> float:
+    return float(np.abs(one.astype(np.int16) - two).mean())

@@ -17,6 +17,7 @@ from realtime_avatar.media.audio import join
 from realtime_avatar.media.read import read_audio
 from realtime_avatar.media.resample import resample
 from realtime_avatar.models.store import ModelStore
+from sounds import breath, buzz, click, cough, hum, noise
 from streams import collect, in_chunks, stream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.weights]
@@ -94,49 +95,6 @@ async def test_a_minute_and_more(whisper: Whisper, recordings: Path) -> None:
     errors, words = word_errors(" ".join(said[n] for n in order), final.text)
     assert errors / words < 0.06
     assert final.end > len(pcm) - RATE
-
-
-def noise(colour: float) -> NDArray[np.float64]:
-    """Six seconds of noise whose power falls with frequency to this power."""
-    rng = np.random.default_rng(1)
-    spectrum = np.fft.rfft(rng.standard_normal(6 * RATE))
-    spectrum[1:] /= np.arange(1, len(spectrum)) ** (colour / 2)
-    spectrum[0] = 0
-    return np.fft.irfft(spectrum)
-
-
-def hum() -> NDArray[np.float64]:
-    t = np.arange(6 * RATE) / RATE
-    return np.sum([np.sin(2 * np.pi * 50 * k * t) / k for k in range(1, 8)], axis=0)
-
-
-def click() -> NDArray[np.float64]:
-    sound = np.zeros(6 * RATE)
-    sound[2 * RATE : 2 * RATE + 20] = 1
-    return sound
-
-
-def cough() -> NDArray[np.float64]:
-    t = np.arange(6 * RATE) / RATE
-    voice = np.sum([np.sin(2 * np.pi * 180 * k * t) / k for k in range(1, 12)], axis=0)
-    sound = np.zeros(6 * RATE)
-    for start in (1.0, 1.5, 3.5):
-        since = np.maximum(t - start, 0)
-        envelope = (t >= start) * np.exp(-since / 0.07) * (1 - np.exp(-since / 0.004))
-        sound += envelope * (noise(0.5) / noise(0.5).std() + 0.5 * voice)
-    return sound
-
-
-def breath() -> NDArray[np.float64]:
-    t = np.arange(6 * RATE) / RATE
-    return noise(0.5) * np.clip(np.sin(2 * np.pi * 0.35 * t), 0, 1) ** 2
-
-
-def buzz() -> NDArray[np.float64]:
-    """A voice without words, which the detector takes for speech."""
-    t = np.arange(6 * RATE) / RATE
-    tone = np.sum([np.sin(2 * np.pi * 120 * k * t) / k for k in range(1, 12)], axis=0)
-    return tone * np.clip(np.sin(2 * np.pi * 4 * t), 0, 1)
 
 
 @pytest.mark.parametrize("decibels", [-60, -30, -3])

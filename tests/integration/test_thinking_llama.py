@@ -82,6 +82,28 @@ async def test_the_default_model_answers_in_each_language(store: ModelStore) -> 
         engine.close()
 
 
+async def test_a_system_message_is_read_once_for_all_starts(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    question = asked("What is the capital of France?")
+    answers, kept = list[str](), 0
+    for _ in range(2):
+        engine = make(store)
+        try:
+            async with engine.open(system=SYSTEM) as chat:
+                (file,) = tmp_path.glob("*/prompts/*.slot")
+                kept = file.stat().st_ino
+                answers.append(await answer(chat, question))
+                cached, read = used(chat)
+                assert read < 20 < cached + 10
+        finally:
+            engine.close()
+    (file,) = tmp_path.glob("*/prompts/*.slot")
+    assert file.stat().st_ino == kept  # the second start restored it
+    assert answers[0] == answers[1]
+
+
 async def test_a_second_turn_reads_only_what_is_new(tiny: Llama) -> None:
     async with tiny.open() as chat:
         first = await answer(chat, asked("Tell me about the sea, please."))

@@ -4,10 +4,11 @@ from contextlib import suppress
 import anyio
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from realtime_avatar.dialogue.history import History
 from realtime_avatar.dialogue.turn import CHUNKS, SHOTS, TOKENS, Engines, Turn
-from realtime_avatar.engines.ports import Message
+from realtime_avatar.engines.ports import Message, Presence
 from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio, Shot
 
@@ -44,6 +45,11 @@ class Voice:
 class Face:
     def __init__(self, fails_at: int | None = None) -> None:
         self.fails_at, self.made, self.closed = fails_at, 0, False
+
+    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+        return FRAME
+
+    def unseen(self, shots: int) -> None: ...
 
     async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
         held: Audio | None = None  # one frame of look-ahead, as a real face has

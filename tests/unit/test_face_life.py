@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_avatar.engines.ports import Presence
 from realtime_avatar.face.life import Life
 from realtime_avatar.face.prosody import PAUSE, SPEAKING, STRESS, Prosody
 from realtime_avatar.media.motion import INDEX
+
+Floats = NDArray[np.float32]
 
 BLINK = INDEX["eyeBlinkLeft"]
 
@@ -99,6 +102,61 @@ def test_eyes_move_together():
     np.testing.assert_array_equal(weights[:, left], weights[:, right])
     assert weights[:, left].max() > 0.05
     assert (weights[:, left] * weights[:, INDEX["eyeLookInLeft"]] == 0).all()
+
+
+def present(*scenes: tuple[Presence, float], seed: int = 3) -> tuple[Floats, Floats]:
+    """One life through scenes of some seconds each, nothing said."""
+    life = Life(25, seed)
+    parts = [life.frames(quiet(seconds), presence) for presence, seconds in scenes]
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def test_a_listener_leans_in_with_raised_brows_and_looks_at_the_viewer():
+    (weights, pose), (plain, still) = present(("listening", 300)), present(("idle", 300))
+    brow, roll, near = INDEX["browInnerUp"], 2, 5
+    assert weights[50:, brow].mean() > plain[50:, brow].mean() + 0.08
+    assert abs(pose[50:, roll].mean() - still[50:, roll].mean()) > np.radians(1.2)
+    assert pose[50:, near].mean() > still[50:, near].mean() + 0.01
+    assert aside(weights, pose).mean() < 0.5 * aside(plain, still).mean()
+
+
+def aside(weights: Floats, pose: Floats) -> NDArray[np.bool_]:
+    """Return where the eyes look past the viewer, the head's own turn undone."""
+    across = weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]
+    return np.abs(across + pose[:, 0] / 0.43) > 0.09
+
+
+def test_the_eyes_stay_on_the_viewer_while_the_head_moves():
+    weights, pose = present(("listening", 60))
+    across = weights[:, INDEX["eyeLookOutLeft"]] - weights[:, INDEX["eyeLookInLeft"]]
+    assert np.corrcoef(across, pose[:, 0])[0, 1] < -0.5
+
+
+def test_presence_changes_within_half_a_second_and_without_a_jump():
+    for scene in ("listening", "thinking"):
+        weights, pose = present(("idle", 4), (scene, 4), ("idle", 4))
+        assert np.abs(np.diff(pose[:, :3], axis=0)).max() < np.radians(0.6)
+        brows = [i for name, i in INDEX.items() if name.startswith("brow")]
+        assert np.abs(np.diff(weights[:, brows], axis=0)).max() < 0.04
+    weights, _ = present(("idle", 4), ("listening", 4))
+    rise = weights[:, INDEX["browOuterUpLeft"]]
+    assert rise[100 + 13] > 0.85 * rise[-1]
+
+
+def test_a_nod_goes_down_once_and_comes_back():
+    _, still = present(("listening", 2), ("listening", 2))
+    _, nodding = present(("listening", 2), ("nodding", 2))
+    down = (nodding - still)[50:, 1]
+    assert np.radians(0.8) < down.max() < np.radians(3)
+    assert abs(down[-1]) < np.radians(0.1)
+    assert down[:40].argmax() in range(3, 12)
+
+
+def test_a_thinker_looks_aside_soon_and_back_again():
+    weights, pose = present(("listening", 3), ("thinking", 30))
+    away = aside(weights, pose)[75:]
+    assert away[:15].any()
+    assert 0.3 < away.mean() < 0.85
 
 
 def syllables(gains: list[float]) -> NDArray[np.float32]:

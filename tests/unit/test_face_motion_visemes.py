@@ -62,4 +62,17 @@ def test_shapes_close_tuck_and_round():
     assert closed[INDEX["jawOpen"]] < 0.2
     assert tucked[INDEX["mouthRollLower"]] > 0.4
     assert rounded[INDEX["mouthPucker"]] > 0.5
-    assert rounded[INDEX["jawOpen"]] == pytest.approx(0.3)
+
+
+def test_u_leaves_a_small_hole_and_o_a_large_one():
+    spread_and_open = np.zeros((2, len(ARKIT)), np.float32)
+    for name, value in (("jawOpen", 0.3), ("mouthClose", 0.3), ("mouthStretchLeft", 0.2)):
+        spread_and_open[:, INDEX[name]] = value
+    lips = np.zeros((2, len(ARTICULATIONS)), np.float32)
+    lips[:, ARTICULATIONS.index("rounded")] = 1
+    lips[1, ARTICULATIONS.index("open")] = 1
+    u, o = shape(spread_and_open, lips)
+    jaw, close = INDEX["jawOpen"], INDEX["mouthClose"]
+    assert 0.1 < u[jaw] < 0.8 * o[jaw]
+    assert 0.05 < u[jaw] - u[close] < 0.6 * u[jaw] + 1e-6
+    assert u[INDEX["mouthStretchLeft"]] == 0

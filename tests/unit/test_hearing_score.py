@@ -32,6 +32,15 @@ def test_words_of_the_reference_are_counted() -> None:
     assert word_errors("", "") == (0, 0)
 
 
+def test_numbers_and_units_may_be_written_in_two_ways() -> None:
+    assert word_errors("El pingüino vivía aquí", "el pinguino vivia aqui", "es")[0] == 3
+    assert word_errors("Tengo diez años", "Tengo diez anos", "es")[0] == 1
+    assert word_errors("en el siglo XVI", "en el siglo dieciséis", "es")[0] == 0
+    assert word_errors("en el siglo XVI", "en el siglo XIX", "es")[0] == 1
+    assert word_errors("25 kilómetros de aquí", "25 km de aquí", "es")[0] == 0
+    assert word_errors("It's 25 kilometers", "It's 25km")[0] == 0
+
+
 def test_numbers_are_read_in_the_language() -> None:
     assert word_errors("veintidós años", "22 años", "es") == (0, 2)
     assert word_errors("veintidós años", "22 años", "en") == (2, 2)

@@ -36,7 +36,12 @@ def test_the_bundled_one_says_whose_work_it_is() -> None:
 
 def test_the_defaults_need_only_pip() -> None:
     defaults = bundled().defaults()
-    assert [m.id for m in defaults] == ["whisper-base", "qwen2.5-coder-1.5b", "face-landmarker"]
+    assert [m.id for m in defaults] == [
+        "whisper-base",
+        "qwen2.5-coder-1.5b",
+        "face-landmarker",
+        "smart-turn",
+    ]
     assert all(isinstance(model.sources[0], PipSource) for model in defaults)
 
 

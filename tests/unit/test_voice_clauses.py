@@ -71,6 +71,12 @@ def test_sentences_end_where_they_end(text: str, expected: list[str]):
             "Well, yes, of course I can do that for you.",
         ),
         ("Of course I can, and I will do it today.", "Of course I can,"),
+        (
+            "The highest mountain in the world is Mount Everest.",
+            "The highest mountain in the world",
+        ),
+        ("La montaña más alta del mundo es el Everest.", "La montaña más alta del mundo"),
+        ("世界上最高的山是珠穆朗玛峰。", "世界上最高的山"),
         ("Claro que puedo, y lo haré hoy mismo.", "Claro que puedo,"),
         ("我当然可以帮你，今天就做。", "我当然可以帮你，"),
         (
@@ -89,6 +95,25 @@ def test_sentences_end_where_they_end(text: str, expected: list[str]):
 )
 def test_the_first_clause_comes_early(text: str, first: str):
     assert texts(text, Pace(first=15, hurry=60))[0] == first
+
+
+def test_a_number_is_not_cut_from_its_word():
+    text = "Miguel de Cervantes nació en Alcalá de Henares en el siglo XVI."
+    assert texts(text, Pace(first=15, hurry=48)) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Spiders have eight legs.",
+        "A frog is a small amphibian that has no tail.",
+        "The answer that you can give me is short.",
+        "Rome, the capital of Italy is old.",
+        "这座城市虽然很小但是很漂亮。",
+    ],
+)
+def test_only_a_long_subject_is_cut_from_its_verb(text: str):
+    assert texts(text, Pace(first=15, hurry=60)) == [text]
 
 
 def test_later_clauses_are_whole_sentences_if_they_can_be_ready_in_time():

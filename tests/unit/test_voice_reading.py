@@ -139,6 +139,19 @@ def test_mixed_text_is_said_in_both_languages(
     assert "".join(piece for piece, _ in utterance.pieces) == "我用iPhone 15。"
 
 
+@pytest.mark.parametrize(
+    ("written", "spoken"), [("28°C。", "二十八度。"), ("25km。", "二十五公里。")]
+)
+def test_units_in_chinese_are_no_english_letters(
+    chinese_phonemiser: Phonemiser, english_phonemiser: Phonemiser, written: str, spoken: str
+):
+    phonemisers = {"zh": chinese_phonemiser, "en": english_phonemiser}
+    chinese = Reader("zh", phonemisers.__getitem__, ALPHABET, 500)
+    (utterance,) = chinese.read(Clause(written, Ending.SENTENCE))
+    (same,) = chinese.read(Clause(spoken, Ending.SENTENCE))
+    assert utterance.symbols == same.symbols
+
+
 def test_english_words_in_spanish_are_english(english_phonemiser: Phonemiser):
     say = spanish.phonemiser(english_phonemiser)
     assert "".join(part.symbols for part in say("en Washington")) == "en wˈɔʃɪŋtən"

@@ -39,14 +39,16 @@ EYES = [
 ]
 OPENS = {"jawOpen", "mouthFunnel", "mouthLowerDown", "mouthUpperUp", "mouthShrugUpper"}
 STRONGER = {
-    "mouthPucker": (1.35, 1.1, 1.2),
+    "mouthPucker": (1.65, 1.1, 1.2),
+    "mouthLowerDown": (0.8, 2.2, 1.0),
+    "mouthPress": (0.35, 0.35, 1.0),
     "browInnerUp": (3.0, 3.0, 3.0),
     "browOuterUp": (3.2, 3.2, 3.2),
     "browDown": (1.3, 1.3, 1.3),
     "jawOpen": (1.1, 1.1, 1.1),
 }
-"""What the CC0 head does too weakly, x y z: so that the face landmarker, looking at an
-avatar, measures about what went in."""
+"""What the CC0 head does too weakly or too strongly, x y z: so that the face landmarker,
+looking at an avatar, measures about what went in. (Its pressed lips smile.)"""
 LIDS = ("eyeBlink", "eyeLook", "eyeSquint", "eyeWide")
 
 

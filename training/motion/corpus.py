@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from align import lips, spoken, transfer
 from data import UNITS, Array, Clip, read, rest, split
+from speech import UNHEARD
 
 from realtime_avatar.face.visemes import ARTICULATIONS
 
@@ -37,14 +38,13 @@ class Corpus:
 def gather(data: Path, speech: Path, prior_of) -> Corpus:
     train, choose, test = split(read(data))
     silent, prior = rest(train), prior_of(train)
-    said = spoken(speech)
     known = {c.name: c for c in (*train, *test)}
     heldout = {c.name for c in test}
     articulated: dict[str, Array] = {}
     voices, others, free = [], [], []
-    for line, pcm, phonemes in said:
-        if line["engine"] != "hibari":
-            continue  # to be evaluated with
+    for line, pcm, phonemes in spoken(speech):
+        if line["speaker"] in UNHEARD:
+            continue
         clip = known.get(line["clip"])
         name = f"{line['speaker']} {line['text']}"
         if clip is None:

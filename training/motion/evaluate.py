@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 from align import spoken
 from data import UNITS, Array, Clip, read, split
+from speech import VOICES
 
 from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.network import Stream, shared
@@ -110,7 +111,7 @@ def main() -> None:
         voice(path.stem, [(pcm, [])], spread)
     voices: dict[str, list[tuple[Array, list[Phoneme]]]] = defaultdict(list)
     for line, pcm, phonemes in spoken(args.speech) if args.speech else []:
-        if not line["clip"]:
+        if not line["clip"] and line["speaker"] not in VOICES:
             voices[f"{line['speaker']} {line['language']}"].append((pcm, phonemes))
     for name, clips in voices.items():
         voice(name, clips[:12], spread)

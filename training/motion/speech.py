@@ -1,14 +1,12 @@
 """Synthetic speech with known phoneme times, of many voices, kept in a folder.
 
-    python training/motion/speech.py --data DIR --out SPEECH [--kokoro]
-
 For each clip of the recordings whose name spells its words (GRID), hibari says the same
-words, so that real motion can be carried over; then `sentences.toml`, and words drawn at
-random, for every sound beside every other. With --kokoro its voices say `sentences.toml`
-too, to evaluate with, not to train on.
+words, and for some of them one of Kokoro's voices too, so that real motion can be
+carried over; then `sentences.toml`, and words drawn at random, for every sound beside
+every other. Voices of Kokoro's that nothing is trained on say `sentences.toml`, to measure
+with.
 """
 
-import argparse
 import gzip
 import json
 import random
@@ -41,12 +39,20 @@ WORDS = (
     },
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )  # fmt: skip
+ALSO = 200  # clips whose words one of Kokoro's voices says, too
 ENGLISH = [
     "af_heart", "af_bella", "am_adam", "am_michael",
     "bf_emma", "bm_george", "am_fenrir", "af_nicole",
 ]  # fmt: skip
 SPANISH = ["ef_dora", "em_alex", "em_santa"]
 CHINESE = ["zf_xiaoxiao", "zm_yunxi", "zf_xiaobei", "zm_yunjian"]
+UNHEARD = (*ENGLISH, *SPANISH, *CHINESE)  # of these voices nothing is learnt
+# Any of Kokoro's voices speaks any of its languages, with an accent.
+VOICES = [
+    "am_puck", "af_nova", "bm_daniel", "bf_isabella", "am_onyx", "af_sky", "zm_yunyang",
+    "zf_xiaoyi", "am_liam", "jf_alpha", "bm_lewis", "if_sara", "am_echo", "bf_lily",
+    "pm_alex", "hm_omega",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,17 +81,23 @@ def salad(count: int) -> list[str]:
     return [" ".join(draw.sample(words, 8)).capitalize() + "." for _ in range(count)]
 
 
-def lines(names: list[str], *, kokoro: bool) -> list[Line]:
+def lines(names: list[str]) -> list[Line]:
     sentences = tomllib.loads((Path(__file__).parent / "sentences.toml").read_text("utf-8"))
     wanted = [Line("hibari", "heart", "en", text) for text in sentences["en"]]
     wanted += [Line("hibari", "heart", "en", grid_text(n) + ".", n) for n in names if grid_text(n)]
     wanted += [Line("hibari", "heart", "en", text) for text in salad(200)]
-    if kokoro:
-        for language, speakers in (("en", ENGLISH), ("es", SPANISH), ("zh", CHINESE)):
-            wanted += [
-                Line("kokoro", speakers[i % len(speakers)], language, text)
-                for i, text in enumerate(sentences[language][:24])
-            ]
+    for language, speakers in (("en", ENGLISH), ("es", SPANISH), ("zh", CHINESE)):
+        wanted += [
+            Line("kokoro", speakers[i % len(speakers)], language, text)
+            for i, text in enumerate(sentences[language][:24])
+        ]
+    free = [("en", text) for text in sentences["en"]]
+    free += [(language, text) for language in ("es", "zh") for text in sentences["train"][language]]
+    for i, (language, text) in enumerate(free):
+        wanted.append(Line("kokoro", VOICES[i % len(VOICES)], language, text))
+    for i, name in enumerate([n for n in names[::3] if grid_text(n)][:ALSO]):
+        text = grid_text(name) + "."
+        wanted.append(Line("kokoro", VOICES[i % len(VOICES)], "en", text, name))
     return wanted
 
 
@@ -113,16 +125,8 @@ async def _once(text: str) -> AsyncGenerator[str]:
     yield text
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--kokoro", action="store_true", help="also voices that take minutes")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    names = [str(n) for n in np.load(args.data / "blendshapes.npz")["names"]]
-    anyio.run(speak, lines(names, kokoro=args.kokoro), args.out)
-
-
-if __name__ == "__main__":
-    main()
+def make(data: Path, folder: Path) -> None:
+    """Say everything that goes with these recordings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [str(n) for n in np.load(data / "blendshapes.npz")["names"]]
+    anyio.run(speak, lines(names), folder)

@@ -1,11 +1,10 @@
-"""Trains the motion network and writes it as ONNX.
+"""Makes the corpus, trains the motion network on it, and writes that as ONNX.
 
-python training/motion/train.py --data DIR --out src/realtime_avatar/face/weights/motion.onnx
-"""
+python training/motion/train.py --data DIR --work WORK --out src/realtime_avatar/face/weights/motion.onnx
+"""  # noqa: E501
 
 import argparse
 import copy
-import pickle
 import time
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from corpus import OUTPUTS, Corpus, gather
 from data import UNITS, Array, Clip
 from export import export
 from network import AHEAD, MotionNetwork
+from numpy.typing import NDArray
+from speech import make
 
 from realtime_avatar.face.spectrum import Leveller
 
@@ -25,6 +26,7 @@ WEIGHT = {
     "jawOpen": 4, "mouthLowerDown": 2, "mouthPucker": 3, "mouthClose": 2.5, "mouthPress": 2.5,
     "closed": 1.5, "tucked": 1, "rounded": 1,
 }  # fmt: skip
+SHARE = 1.0  # of what is not a recording, an epoch
 LEAD = 30  # frames of silence, at most, in front of a clip
 FINEST = 0.004  # a spread of labels below this is noise
 
@@ -36,41 +38,55 @@ def weights_of(outputs: tuple[str, ...]) -> Array:
 
 
 class Batches:
-    """Clips of nearly equal length side by side, varied anew each time."""
+    """An epoch's clips, those of nearly equal length side by side, varied anew each time.
 
-    def __init__(self, clips: list[Clip], corpus: Corpus, random: np.random.Generator, size: int):
+    The bars are about the recordings: each is heard twice, once as it is; of everything
+    else a share is drawn.
+    """
+
+    def __init__(self, corpus: Corpus, others: list[Clip], random: np.random.Generator, size: int):
         self.random, self.size, self.prior = random, size, corpus.prior
         self.still = np.pad(corpus.rest, (0, len(OUTPUTS) - len(UNITS)))
-        self.clips = sorted(clips, key=lambda c: len(c.labels))
+        self.clips = [*corpus.train, *others]
         self.mels = [c.mels.astype(np.float16) for c in self.clips]
-        self.count = -(-len(clips) // size)
+        self.recordings = len(corpus.train)
+        self.drawn = int(SHARE * len(others))
+        self.count = -(-(2 * self.recordings + self.drawn) // size)
 
     def __iter__(self):
-        starts = list(range(0, len(self.clips), self.size))
+        recordings = np.arange(self.recordings)
+        drawn = self.random.choice(len(self.clips) - self.recordings, self.drawn, replace=False)
+        drawn += self.recordings
+        order = np.concatenate([recordings, recordings, drawn])
+        change = np.concatenate(
+            [recordings < 0, recordings >= 0, self.random.random(len(drawn)) < 0.75]
+        )
+        lengths = [len(self.clips[i].labels) + self.random.random() for i in order]
+        sorted_ = np.argsort(lengths)
+        starts = list(range(0, len(order), self.size))
         self.random.shuffle(starts)
         for start in starts:
-            some = range(start, min(start + self.size, len(self.clips)))
-            frames = max(len(self.clips[i].labels) for i in some) + LEAD
-            mels = np.full((len(some), frames * 4 + 2 * AHEAD, 64), -12, np.float32)
-            labels = np.zeros((len(some), frames, len(OUTPUTS)), np.float32)
-            mask = np.zeros((len(some), frames), np.float32)
-            trust = np.stack([self.clips[i].trust for i in some])
-            # The bars are about the recordings, and most of what they sound like is kept.
-            change = self.random.random(len(some)) < np.where(trust[:, 0] == 1, 0.5, 0.75)
-            for row, i in enumerate(some):
-                n = len(self.clips[i].labels)
-                # The recordings begin at the same moment before a breath; nothing else does.
-                lead = self.random.integers(0, LEAD + 1) if change[row] else 0
-                mels[row, : 4 * lead] = self.mels[i][self.random.integers(0, 8, 4 * lead)]
-                mels[row, 4 * lead : 4 * (lead + n)] = self.mels[i][: 4 * n]
-                labels[row, :lead] = self.still
-                labels[row, lead : lead + n] = self.clips[i].labels
-                mask[row, : lead + n] = 1
-            mels = varied(mels, change, self.random)
-            mels = Leveller(self.priors(mels), len(some)).level(mels)
-            yield [
-                torch.from_numpy(x) for x in (mels.transpose(0, 2, 1).copy(), labels, mask, trust)
-            ]
+            some = sorted_[start : start + self.size]
+            yield self.batch(order[some], change[some])
+
+    def batch(self, some: NDArray[np.int64], change: NDArray[np.bool_]) -> list[torch.Tensor]:
+        frames = max(len(self.clips[i].labels) for i in some) + LEAD
+        mels = np.full((len(some), frames * 4 + 2 * AHEAD, 64), -12, np.float32)
+        labels = np.zeros((len(some), frames, len(OUTPUTS)), np.float32)
+        mask = np.zeros((len(some), frames), np.float32)
+        trust = np.stack([self.clips[i].trust for i in some])
+        for row, i in enumerate(some):
+            n = len(self.clips[i].labels)
+            # The recordings begin at the same moment before a breath; nothing else does.
+            lead = self.random.integers(0, LEAD + 1) if change[row] else 0
+            mels[row, : 4 * lead] = self.mels[i][self.random.integers(0, 8, 4 * lead)]
+            mels[row, 4 * lead : 4 * (lead + n)] = self.mels[i][: 4 * n]
+            labels[row, :lead] = self.still
+            labels[row, lead : lead + n] = self.clips[i].labels
+            mask[row, : lead + n] = 1
+        mels = varied(mels, change, self.random)
+        mels = Leveller(self.priors(mels), len(some)).level(mels)
+        return [torch.from_numpy(x) for x in (mels.transpose(0, 2, 1).copy(), labels, mask, trust)]
 
     def priors(self, mels: Array) -> Array:
         """Return means to begin with: as at the start of a stream, or well into one."""
@@ -104,15 +120,15 @@ def silence(count: int, silent: Array, random: np.random.Generator) -> list[Clip
     ]
 
 
-def training_set(corpus: Corpus, random: np.random.Generator) -> list[Clip]:
-    """Return the clips of an epoch: each as it is, some faster, slower, in a room."""
+def beside(corpus: Corpus, random: np.random.Generator) -> list[Clip]:
+    """Return what is heard beside the recordings: other voices, speeds, rooms, silence."""
 
     def some(clips: list[Clip], share: float) -> list[Clip]:
         count = int(len(clips) * share)
         return [clips[i] for i in random.choice(len(clips), count, replace=False)]
 
-    made = [*corpus.train, *corpus.voices, *corpus.free]
     spoken = [*corpus.voices, *corpus.free]
+    made = list(spoken)
     for speed in SPEEDS:
         made += [faster(c, speed) for c in (*some(corpus.train, 0.1), *some(spoken, 0.06))]
     made += [roomed(c, random) for c in (*some(corpus.train, 0.1), *some(spoken, 0.1))]
@@ -156,31 +172,24 @@ def summary(r: dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="recordings (see README)")
-    parser.add_argument("--speech", type=Path, required=True, help="of speech.py")
+    parser.add_argument("--work", type=Path, required=True, help="keeps the synthetic speech")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
-    parser.add_argument("--epochs", type=int, default=34)
+    parser.add_argument("--epochs", type=int, default=32)
     parser.add_argument("--channels", type=int, default=144)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.use_deterministic_algorithms(True)
     torch.manual_seed(args.seed)
-    random = np.random.default_rng(args.seed)
-    corpus = cached(args.data, args.speech)
-    train(corpus, args, random)
-
-
-def cached(data: Path, speech: Path) -> Corpus:
-    """Gather the corpus once; alignment takes minutes."""
-    path = speech / "corpus.pickle"
-    if not path.exists():
-        path.write_bytes(pickle.dumps(gather(data, speech, prior_of)))
-    return pickle.loads(path.read_bytes())
+    make(args.data, args.work)
+    corpus = gather(args.data, args.work, prior_of)
+    train(corpus, args, np.random.default_rng(args.seed))
 
 
 def train(corpus: Corpus, args: argparse.Namespace, random: np.random.Generator) -> None:
-    clips = training_set(corpus, random)
+    batches = Batches(corpus, beside(corpus, random), random, 20)
     real = np.concatenate([c.labels for c in corpus.train])
     scale = torch.from_numpy(weights_of(OUTPUTS) / np.maximum(real.std(0), FINEST) ** 2)
     scale = (scale / scale.numel()).to(args.device)
@@ -190,8 +199,8 @@ def train(corpus: Corpus, args: argparse.Namespace, random: np.random.Generator)
         net.head.bias.copy_(torch.from_numpy(real.mean(0)))
     average = copy.deepcopy(net)
     net.to(args.device)
-    print(f"{sum(p.numel() for p in net.parameters()):,} parameters, {len(clips)} clips")
-    batches = Batches(clips, corpus, random, 20)
+    count = sum(p.numel() for p in net.parameters())
+    print(f"{count:,} parameters, {batches.count} batches of {len(batches.clips)} clips")
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, 2e-3, args.epochs * batches.count, pct_start=0.1
@@ -218,9 +227,9 @@ def train(corpus: Corpus, args: argparse.Namespace, random: np.random.Generator)
             with torch.no_grad():
                 for a, b in zip(average.parameters(), net.parameters(), strict=True):
                     a.lerp_(b.to(a.device), 1 - keep)
-            total += float(loss)
+            total += loss.item()
         line = f"{epoch + 1} {time.perf_counter() - started:.0f} s loss {total / batches.count:.3f}"
-        if epoch % 5 == 4 or epoch == args.epochs - 1:
+        if epoch % 8 == 7 or epoch == args.epochs - 1:
             r = correlations(predict(average, corpus.choose, corpus.prior), corpus.choose)
             line += f" {summary(r)}"
             some = corpus.others[::3]

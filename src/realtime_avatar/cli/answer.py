@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import anyio
 import typer
 
-from realtime_avatar.cli.report import print_json, print_stages, working
+from realtime_avatar.cli.report import print_film, print_json, working
 from realtime_avatar.config import Settings, load_settings
 from realtime_avatar.errors import InputError
 
@@ -52,14 +52,8 @@ def answer(
     """Hear a spoken question; answer it on video."""
     settings = _settings(portrait, voice, language)
     with working("Answering", quiet=json):
-        report = anyio.run(partial(_answer, settings, question, out, square))
-    if json:
-        print_json(report)
-        return
-    print(f"Question  {report['question']}")
-    print(f"Answer    {report['answer']}")
-    print_stages(report)
-    print(report["video"])
+        film = anyio.run(partial(_answer, settings, question, out, square))
+    print_film(film, as_json=json)
 
 
 def say(
@@ -76,12 +70,8 @@ def say(
     if text == "-":
         text = sys.stdin.read()
     with working("Speaking", quiet=json):
-        report = anyio.run(partial(_say, settings, text, out, square))
-    if json:
-        print_json(report)
-        return
-    print_stages(report)
-    print(report["video"])
+        film = anyio.run(partial(_say, settings, text, out, square))
+    print_film(film, as_json=json)
 
 
 def transcribe(

@@ -1,12 +1,12 @@
 """`avatar bench`: the project's bars, on this machine."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
-from realtime_avatar.cli.report import print_json, print_table, working
-from realtime_avatar.errors import ConfigError
+from realtime_avatar.cli.report import print_json, print_table, telling, working
+from realtime_avatar.errors import ConfigError, InputError
 
 app = typer.Typer(help="Measure the product on this machine.", no_args_is_help=True)
 
@@ -54,3 +54,110 @@ def offline(
     for name, number in about["versions"].items():
         print(f"{name} {number}", end="  ")
     print()
+
+
+@app.command()
+def live(
+    question: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recording of a question, any number; by default bundled ones."),
+    ] = None,
+    turns: Annotated[int, typer.Option(min=1, help="Turns of each conversation.")] = 20,
+    sessions: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=16, help="Conversations at once; any number of figures."),
+    ] = None,
+    chat: Annotated[str, typer.Option(help="Chat engine, say scripted; else the settings'.")] = "",
+    client: Annotated[
+        Literal["light", "chromium"],
+        typer.Option(help="Who listens and looks: a small WebRTC client, or a browser."),
+    ] = "light",
+    json: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this SVG file.")] = None,
+) -> None:
+    """Hold spoken conversations with a server on this machine; measure as a person would."""
+    from functools import partial
+    from json import dumps
+
+    import anyio
+
+    from realtime_avatar.bench.live import bench_live, bundled_questions
+    from realtime_avatar.bench.live_plot import draw
+    from realtime_avatar.config import load_settings
+
+    talk = partial(
+        bench_live,
+        load_settings(),
+        question or bundled_questions(),
+        turns=turns,
+        sessions=sessions or [1],
+        chat=chat,
+        client=client,
+    )
+    with telling() as say:
+        report = anyio.run(partial(talk, say=say))
+    if json:
+        _write(json, dumps(report, ensure_ascii=False, indent=1) + "\n")
+    if plot:
+        _write(plot, draw(report))
+    _print_live(report)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _print_live(report: dict[str, Any]) -> None:
+    about = report["machine"]
+    title = f"{report['turns']} turns, {report['client']} client, {report['chat']} chat"
+    for run in report["runs"]:
+        spreads = run["stages"] | run["seconds"]
+        rows = [_live_row(name, spread) for name, spread in spreads.items() if spread]
+        print_table(
+            f"{title}, {run['sessions']} at once; ms after the last sample of speech",
+            ["stage", "p50", "p95", "p99", "worst", "of"],
+            rows,
+        )
+        seen = run["pictures"]
+        print(
+            f"{seen['fps']:.2f} pictures a second, {seen['freezes']:.0f} freezes,"
+            f" the longest picture {seen['longest'] * 1000:.0f} ms"
+        )
+        if run["server"]:
+            most = max(memory for _, memory, _ in run["server"]) / 2**20
+            print(f"the server held at most {most:.0f} MiB")
+        failures = {what.replace("_", " "): n for what, n in run["failures"].items() if n}
+        print(", ".join(f"{what}: {n}" for what, n in failures.items()) or "nothing failed")
+    rows = [
+        [
+            bar["what"],
+            "none" if bar["value"] is None else f"{bar['value']:.3g}",
+            f"<= {bar['most']:g}" if bar["most"] is not None else f">= {bar['least']:g}",
+            "yes" if bar["met"] else "NO",
+        ]
+        for bar in report["bars"]
+    ]
+    print_table(
+        f"{about['cores']} cores of {about['cpu']}, load {about['load']:.1f} before",
+        ["bar", "measured", "asked", "met"],
+        rows,
+    )
+
+
+def _live_row(name: str, spread: dict[str, float]) -> list[str]:
+    times = [f"{spread[key] * 1000:.0f}" for key in _SPREAD]
+    return [_FIGURES.get(name, name), *times, str(spread["count"])]
+
+
+_SPREAD = ("p50", "p95", "p99", "worst")
+_FIGURES = {
+    "end_of_turn": "end of turn",
+    "delivery": "from playout to ear",
+    "sound": "first sound heard",
+    "mouth": "mouth seen to move",
+    "silence": "interruption to silence",
+    "skew": "voice and picture apart",
+}

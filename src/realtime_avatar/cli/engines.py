@@ -19,6 +19,7 @@ def engines(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     chosen: dict[str, set[str]] = {
         "detector": {settings.detector},
         "recognizer": {settings.recognizer},
+        "endpointer": {settings.endpointer},
         "chat": {settings.chat},
         "voice": {voice.partition(":")[0] for voice in settings.voice.values()},
         "face": {settings.face},

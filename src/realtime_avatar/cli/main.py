@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from realtime_avatar import __version__
-from realtime_avatar.cli import answer, bench, engines, face, models
+from realtime_avatar.cli import answer, bench, doctor, engines, enrol, evaluate, face, models, serve
 from realtime_avatar.errors import AvatarError
 
 app = typer.Typer(
@@ -17,13 +17,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(serve.serve)
 app.command()(answer.answer)
 app.command()(answer.say)
 app.command()(answer.transcribe)
 app.command()(engines.engines)
+app.command()(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(face.app, name="face")
+app.add_typer(enrol.app, name="enrol")
 app.add_typer(bench.app, name="bench")
+app.add_typer(evaluate.app, name="eval")
 
 
 def _version(wanted: bool) -> None:

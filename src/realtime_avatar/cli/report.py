@@ -1,24 +1,34 @@
 """Printing for people and for programs."""
 
 import json
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-
-_STDERR = Console(stderr=True)
 
 
 @contextmanager
 def working(what: str, *, quiet: bool = False) -> Generator[None]:
     """Show that something goes on, on stderr, unless quiet or not a terminal."""
-    if quiet or not _STDERR.is_terminal:
+    if quiet or not sys.stderr.isatty():
         yield
         return
-    with _STDERR.status(what + " …"):
+    from rich.console import Console
+
+    with Console(stderr=True).status(what + " …"):
         yield
+
+
+@contextmanager
+def telling() -> Generator[Callable[[str], None]]:
+    """Show what goes on now, on stderr, if that is a terminal; yield what to tell it to."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("…") as status:
+        yield lambda what: status.update(f"{what} …")
 
 
 def print_json(value: Any) -> None:
@@ -27,6 +37,9 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table; numbers, which is what all but the first column hold, to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index == 0 else "right")
@@ -35,7 +48,19 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     Console().print(table)
 
 
-def print_stages(film: dict[str, Any]) -> None:
+def print_film(film: dict[str, Any], *, as_json: bool) -> None:
+    """Print what was asked and answered, what each stage took, and where the film is."""
+    if as_json:
+        print_json(film)
+        return
+    if film["question"]:
+        print(f"Question  {film['question']}")
+        print(f"Answer    {film['answer']}")
+    _print_stages(film)
+    print(film["video"])
+
+
+def _print_stages(film: dict[str, Any]) -> None:
     """Print what each stage of a film took."""
     rows = [
         [name, f"{stage['first']:.2f}", f"{stage['busy']:.2f}", f"{stage['factor']:.3f}"]

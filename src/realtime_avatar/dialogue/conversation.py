@@ -3,15 +3,16 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
+from realtime_avatar.dialogue.chats import Chats
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.history import History
-from realtime_avatar.dialogue.turn import Engines, Turn
+from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.engines.ports import Chat, Face, Recognizer, Rig, Transcript
-from realtime_avatar.errors import CapacityError, EngineError
+from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
-from realtime_avatar.thinking.persona import Persona, system_prompt
+from realtime_avatar.thinking.persona import Persona
 
 
 class Conversation:
@@ -24,13 +25,12 @@ class Conversation:
     def __init__(
         self,
         ensemble: Ensemble,
-        persona: Persona,
         recognizer: Recognizer | None,
-        chats: dict[str, Chat],
+        chats: Chats | None,
         face: Face,
     ) -> None:
-        self._ensemble, self._persona = ensemble, persona
-        self._recognizer, self._chats, self._face = recognizer, chats, face
+        self._ensemble, self._recognizer = ensemble, recognizer
+        self._chats, self._face = chats, face
         self.history = History()
 
     async def hear(self, utterance: Audio) -> Transcript:
@@ -51,8 +51,10 @@ class Conversation:
         Raises:
             ExceptionGroup: of AvatarErrors, one for each stage that failed.
         """
-        self.history.system = system_prompt(self._persona, language)
-        chat = self._chats.get(language) or next(iter(self._chats.values()), None)
+        chat = None
+        if self._chats is not None:
+            self.history.system = self._chats.system(language)
+            chat = await self._chats.get(language)
         async with self._turn(chat, language, playout, timings) as turn:
             await turn.run(text)
         return turn
@@ -69,9 +71,8 @@ class Conversation:
     async def _turn(
         self, chat: Chat | None, language: str, playout: Playout, timings: Timings | None
     ) -> AsyncGenerator[Turn]:
-        engine, speaker = await self._ensemble.voice(language)
-        async with engine.open(language=language, speaker=speaker) as voice:
-            yield Turn(Engines(voice, self._face, chat, FPS), self.history, playout, timings)
+        async with self._ensemble.engines(language, self._face, chat) as engines:
+            yield Turn(engines, self.history, playout, timings)
 
 
 @asynccontextmanager
@@ -86,27 +87,17 @@ async def open_conversation(
         hears: Whether `Conversation.hear` will be called.
         thinks: Whether `Conversation.answer` will be called.
     """
-    settings, persona = ensemble.settings, Persona(name=ensemble.settings.name)
+    settings = ensemble.settings
     async with AsyncExitStack() as stack:
-        recognizer = None
+        recognizer = chats = None
         if hears:
             engine = await ensemble.recognizer()
             recognizer = await stack.enter_async_context(engine.open(languages=settings.possible))
-        chats: dict[str, Chat] = {}
-        for language in settings.possible if thinks else ():
-            # One for each language, so that its system message has been read before the
-            # first question in it: seconds, on a small machine.
-            system = system_prompt(persona, language)
-            try:
-                chats[language] = await stack.enter_async_context(
-                    (await ensemble.chat()).open(system=system)
-                )
-            except CapacityError:
-                if not chats:
-                    raise
-                break  # the other languages share the favourite's
+        if thinks:
+            chats = Chats(ensemble, Persona(name=settings.name), stack)
+            await chats.get(settings.possible[0])
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Conversation(ensemble, persona, recognizer, chats, face)
+        yield Conversation(ensemble, recognizer, chats, face)
 
 
 async def last_word(recognizer: Recognizer, utterance: Audio) -> Transcript:

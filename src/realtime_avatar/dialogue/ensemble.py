@@ -1,16 +1,21 @@
 """The engines of one process, loaded when first needed and shared by all sessions."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, cast
 
 from anyio import CancelScope, Lock, create_task_group, to_thread
 
 from realtime_avatar.config import Settings
+from realtime_avatar.dialogue.turn import Engines
 from realtime_avatar.engines.ports import (
+    Chat,
     ChatEngine,
     DetectorEngine,
+    EndpointerEngine,
     Engine,
+    Face,
     FaceEngine,
     RecognizerEngine,
     Speaker,
@@ -57,18 +62,45 @@ class Ensemble:
     async def recognizer(self) -> RecognizerEngine:
         return await self._get("recognizer", self.settings.recognizer)
 
+    async def endpointer(self) -> EndpointerEngine:
+        return await self._get("endpointer", self.settings.endpointer)
+
     async def chat(self) -> ChatEngine:
         """Return the chat engine, bound to the truth about what it is."""
         return Honest(await self._get("chat", self.settings.chat), self.settings.name)
 
-    async def voice(self, language: str) -> tuple[VoiceEngine, Speaker | None]:
+    async def voice(self, language: str, wish: str = "") -> tuple[VoiceEngine, Speaker | None]:
         """Return the engine and the speaker for a language.
 
+        Args:
+            language: ISO 639-1.
+            wish: "engine" or "engine:speaker", taken if that engine speaks the language.
+
         Raises:
-            ConfigError: if the settings name none.
+            ConfigError: if the settings name none, or the wish is for no engine.
         """
+        if wish:
+            name, _, speaker = wish.partition(":")
+            engine: VoiceEngine = await self._get("voice", name)
+            if language in engine.languages:
+                return engine, Speaker(speaker) if speaker else None
         name, speaker = self.settings.voice_for(language)
         return await self._get("voice", name), Speaker(speaker) if speaker else None
+
+    @asynccontextmanager
+    async def engines(
+        self,
+        language: str,
+        face: Face,
+        chat: Chat | None = None,
+        *,
+        wish: str = "",
+        punctual: bool = False,
+    ) -> AsyncGenerator[Engines]:
+        """Open a voice, and return all that a turn in this language needs; see `voice`."""
+        engine, speaker = await self.voice(language, wish)
+        async with engine.open(language=language, speaker=speaker) as voice:
+            yield Engines(voice, face, chat, FPS, self.settings.emotion, punctual)
 
     async def face(self) -> FaceEngine:
         return await self._get("face", self.settings.face)

@@ -1,5 +1,7 @@
 """What was said, and of the avatar's words only those that were heard."""
 
+from collections.abc import Sequence
+
 from realtime_avatar.engines.ports import Message
 
 
@@ -19,6 +21,10 @@ class History:
         """What a chat gets to see."""
         head = [Message("system", self.system)] if self.system else []
         return head + self._said
+
+    def replace(self, said: Sequence[Message]) -> None:
+        """Go on from another conversation; from none, if it is empty."""
+        self._said = list(said)
 
     def add_user(self, text: str) -> None:
         self._said.append(Message("user", text))

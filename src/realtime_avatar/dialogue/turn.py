@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from anyio import CancelScope, Event, create_memory_object_stream, create_task_group
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from anyio.abc import ObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream
 
 from realtime_avatar.dialogue.history import History
 from realtime_avatar.dialogue.hold import hold_picture
-from realtime_avatar.engines.ports import Chat, Face, Voice
+from realtime_avatar.dialogue.lateness import Punctual
+from realtime_avatar.dialogue.moods import Moods
+from realtime_avatar.engines.ports import Chat, Face, Message, Voice
 from realtime_avatar.errors import AvatarError, EngineError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.playout import Playout
@@ -19,8 +22,9 @@ from realtime_avatar.telemetry.timings import Timings
 T = TypeVar("T")
 
 # Queue bounds: all that an interruption can waste, and all the memory that a fast stage
-# can fill. A shot of 512x512 is 0.8 MB.
-TOKENS, CHUNKS, SHOTS = 32, 4, 5
+# can fill. A voice that speaks a clause at a time needs 4 s in chunks of 200 ms to have no
+# gaps. A shot of 512x512 is 0.8 MB.
+TOKENS, CHUNKS, SHOTS = 32, 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,16 @@ class Engines:
         face: Shows it.
         chat: Thinks of it; a session that only says given texts has none.
         fps: Pictures a second that the face makes.
+        emotion: Of what is not tagged otherwise, one of `media.audio.EMOTIONS`.
+        punctual: Whether pictures that are late are left out, as somebody is listening.
     """
 
     voice: Voice
     face: Face
     chat: Chat | None = None
     fps: int = 25
+    emotion: str = "neutral"
+    punctual: bool = False
 
 
 class Turn:
@@ -46,17 +54,36 @@ class Turn:
     Each stage has its own task and a bounded queue to the next, so a slow face slows
     the voice instead of filling memory. A stage that fails ends its stream early: what
     it made until then is still played out, and `run` says so afterwards.
+
+    Args:
+        engines: Open.
+        history: What was said before; the turn is added to it when it has ended.
+        playout: Where it is heard and seen.
+        timings: To be filled in.
+        go: Nothing is heard before this is set. A turn stopped before that was a guess
+            which proved wrong, and leaves no trace in the history.
+
+    Attributes:
+        text: What the avatar wanted to say, as far as it is known.
+        heard: What was heard of it; known when the turn has ended.
+        made: How many shots the face has made.
     """
 
     def __init__(
-        self, engines: Engines, history: History, playout: Playout, timings: Timings | None = None
+        self,
+        engines: Engines,
+        history: History,
+        playout: Playout,
+        timings: Timings | None = None,
+        go: Event | None = None,
     ) -> None:
         self._engines, self._history, self._playout = engines, history, playout
-        self._timings = timings or Timings()
+        self._timings, self._go = timings or Timings(), go
         self._scope, self._ended = CancelScope(), Event()
         self._failures: list[AvatarError] = []
         self.text = ""
         self.heard = ""
+        self.made = 0
 
     async def run(self, text: str) -> None:
         """Answer `text`; return once it is played out or stopped.
@@ -66,8 +93,8 @@ class Turn:
         """
         if self._engines.chat is None:
             raise EngineError("chat", "this session was opened without one")
-        self._history.add_user(text)
-        await self._play("chat", self._engines.chat.reply(self._history.messages))
+        messages = [*self._history.messages, Message("user", text)]
+        await self._play("chat", self._engines.chat.reply(messages), text)
 
     async def say(self, text: str) -> None:
         """Say `text` itself; otherwise like `run`."""
@@ -78,7 +105,7 @@ class Turn:
         self._scope.cancel()
         await self._ended.wait()
 
-    async def _play(self, first: str, reply: AsyncGenerator[str]) -> None:
+    async def _play(self, first: str, reply: AsyncGenerator[str], asked: str = "") -> None:
         timings, engines = self._timings, self._engines
         timings.begin()
         for name in (first, "voice", "face", "playout"):
@@ -89,20 +116,26 @@ class Turn:
 
                     def stage(
                         name: str, source: AsyncGenerator[T], bound: int
-                    ) -> ObjectReceiveStream[T]:
+                    ) -> MemoryObjectReceiveStream[T]:
                         send, receive = create_memory_object_stream[T](bound)
                         tasks.start_soon(self._pump, name, timings.measured(name, source), send)
                         return ends.enter_context(receive)
 
-                    words = stage(first, self._noted(reply), TOKENS)
+                    moods, punctual = Moods(engines.emotion), Punctual(engines.fps)
+                    words = stage(first, self._noted(moods.untagged(reply)), TOKENS)
                     speech = engines.voice.speak(timings.waited("voice", words))
+                    speech = punctual.spoken(moods.coloured(speech))
                     voice = stage("voice", speech, CHUNKS)
-                    shots = stage("face", self._shown(timings.waited("face", voice)), SHOTS)
+                    made = stage("face", self._shown(timings.waited("face", voice)), SHOTS)
+                    shots = punctual.shots(made) if engines.punctual else made
                     with timings.working("playout"):
                         await self._playout.play(timings.waited("playout", shots))
         finally:
-            self.heard = self._playout.stop()  # what was heard, not what was made
-            self._history.add_avatar(self.heard)
+            if self._go is None or self._go.is_set():
+                if asked:
+                    self._history.add_user(asked)
+                self.heard = self._playout.stop()  # what was heard, not what was made
+                self._history.add_avatar(self.heard)
             self._ended.set()
         if self._failures:
             raise ExceptionGroup("a stage failed", self._failures)
@@ -113,9 +146,15 @@ class Turn:
                 self.text += piece
                 yield piece
 
-    def _shown(self, voice: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
-        face = self._engines.face
-        return hold_picture(face.animate, voice, self._engines.fps, self._fail_face)
+    async def _shown(self, voice: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
+        if self._go is not None:
+            # Not later: what the face shows now must follow from what it showed last.
+            await self._go.wait()
+        face, fps = self._engines.face, self._engines.fps
+        async with aclosing(hold_picture(face.animate, voice, fps, self._fail_face)) as shots:
+            async for shot in shots:
+                self.made += 1
+                yield shot
 
     def _fail_face(self, error: Exception) -> None:
         self._fail("face", error)

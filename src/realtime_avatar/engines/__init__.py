@@ -1,1 +1,1 @@
-"""The five kinds of engine: what they must do, how they are found, and fakes of each."""
+"""The kinds of engine: what they must do, how they are found, and fakes of each."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from realtime_avatar.engines.ports import (
     Message,
+    Presence,
     Rig,
     Speaker,
     SpeechEnd,
@@ -48,20 +49,38 @@ class FakeDetector(_Fake):
     """Calls loud chunks speech."""
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator["FakeDetector"]:
-        yield self
+    async def open(
+        self,
+        *,
+        min_speech_ms: int | None = None,
+        min_silence_ms: int | None = None,
+        padding_ms: int | None = None,
+    ) -> AsyncGenerator["_FakeDetectorSession"]:
+        yield _FakeDetectorSession(min_speech_ms or 0, min_silence_ms or 0)
+
+
+class _FakeDetectorSession:
+    def __init__(self, min_speech_ms: int, min_silence_ms: int) -> None:
+        self._speech, self._silence = min_speech_ms / 1000, min_silence_ms / 1000
 
     async def detect(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[SpeechStart | SpeechEnd]:
-        speaking, end = False, 0
+        begin = pause = None
+        told, end = False, 0
         async for chunk in audio:
-            loud = bool(chunk.samples) and int(np.abs(chunk.pcm.astype(np.int32)).max()) >= LOUD
-            if loud and not speaking:
-                yield SpeechStart(chunk.start)
-            elif speaking and not loud:
-                yield SpeechEnd(chunk.start)
-            speaking, end = loud, chunk.end
-        if speaking:
-            yield SpeechEnd(end)
+            end = chunk.end
+            if chunk.samples and int(np.abs(chunk.pcm.astype(np.int32)).max()) >= LOUD:
+                begin, pause = chunk.start if begin is None else begin, None
+                if not told and end - begin >= self._speech * chunk.rate:
+                    told = True
+                    yield SpeechStart(begin)
+            elif begin is not None:
+                pause = chunk.start if pause is None else pause
+                if not told or end - pause >= self._silence * chunk.rate:
+                    if told:
+                        yield SpeechEnd(pause)
+                    begin, told = None, False
+        if told:
+            yield SpeechEnd(end if pause is None else pause)
 
 
 class _Heard(_Options):
@@ -100,6 +119,30 @@ class _FakeRecognizerSession:
             loud |= bool(np.any(np.abs(chunk.pcm.astype(np.int32)) >= LOUD))
         text = self._text if loud else ""
         yield Transcript(text, True, start or 0, end, self._language if text else "")
+
+
+class _Finished(_Options):
+    probability: float = 1.0
+
+
+class FakeEndpointer:
+    """Is always as sure as `probability` that the turn is over."""
+
+    models: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, context: Context) -> None:
+        self._probability = context.parse(_Finished).probability
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator["FakeEndpointer"]:
+        yield self
+
+    async def finished(self, audio: Audio) -> float:
+        await checkpoint()
+        return self._probability
 
 
 class _Reply(_Options):
@@ -180,10 +223,19 @@ class _FakeFaceSession:
 
     async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
         async for chunk in frames_of(audio, self._fps):
-            loudness = np.abs(chunk.pcm.astype(np.float32)).mean() / 32768
-            frame = np.empty((self._rig.height, self._rig.width, 3), np.uint8)
-            frame[:] = np.clip(self._rig.data * (0.5 + loudness), 0, 255)
-            yield Shot(chunk, frame)
+            yield Shot(chunk, self._picture(np.abs(chunk.pcm.astype(np.float32)).mean() / 32768))
+
+    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+        await checkpoint()
+        return self._picture(0.0)
+
+    def unseen(self, shots: int) -> None:
+        """Nothing moves that could jump."""
+
+    def _picture(self, loudness: float) -> NDArray[np.uint8]:
+        frame = np.empty((self._rig.height, self._rig.width, 3), np.uint8)
+        frame[:] = np.clip(self._rig.data * (0.5 + loudness), 0, 255)
+        return frame
 
 
 def _known(languages: Sequence[str]) -> None:

@@ -91,11 +91,13 @@ class Rig:
         width: Of every picture, pixels, even.
         height: Of every picture, pixels, even.
         data: Whatever the engine that made it needs to move it.
+        remarks: One sentence for each thing that a better portrait would do better.
     """
 
     width: int
     height: int
     data: Any = None
+    remarks: tuple[str, ...] = ()
 
 
 class Engine(Protocol):
@@ -120,7 +122,40 @@ class Detector(Protocol):
 class DetectorEngine(Engine, Protocol):
     """Makes detectors."""
 
-    def open(self) -> AbstractAsyncContextManager[Detector]: ...
+    def open(
+        self,
+        *,
+        min_speech_ms: int | None = None,
+        min_silence_ms: int | None = None,
+        padding_ms: int | None = None,
+    ) -> AbstractAsyncContextManager[Detector]:
+        """Open a session. What is not given is as the engine's own options say.
+
+        Args:
+            min_speech_ms: A shorter burst is no speech; a start is told once it is as long.
+            min_silence_ms: A shorter pause does not end speech; an end is told after it.
+            padding_ms: Added before and after speech.
+        """
+        ...
+
+
+class Endpointer(Protocol):
+    """Tells whether somebody who pauses has finished."""
+
+    async def finished(self, audio: Audio) -> float:
+        """Return the probability that the turn is over.
+
+        Args:
+            audio: The turn until now, the beginning of the pause included; its last seconds
+                are enough.
+        """
+        ...
+
+
+class EndpointerEngine(Engine, Protocol):
+    """Makes endpointers."""
+
+    def open(self) -> AbstractAsyncContextManager[Endpointer]: ...
 
 
 class Recognizer(Protocol):
@@ -220,8 +255,13 @@ class VoiceEngine(Engine, Protocol):
         ...
 
 
+Presence = Literal["idle", "listening", "nodding", "thinking"]
+"""What a face that says nothing does: it only lives; it listens; it listens and nods, once
+each time that this begins; it looks for an answer."""
+
+
 class Face(Protocol):
-    """Shows one speech after another."""
+    """Shows one speech after another, and lives on between them."""
 
     def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
         """Show the face saying this.
@@ -229,6 +269,25 @@ class Face(Protocol):
         Yields:
             Shots whose audio joins to all that came in, the last one filled up with
             silence; `text` and `phonemes` stay with the samples they came with.
+        """
+        ...
+
+    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+        """Return the next picture of the face while it says nothing.
+
+        One call is one frame of its time. It may be called from another task between two
+        shots of `animate`, too, when those are late.
+
+        Returns:
+            uint8 RGB, (height, width, 3), newly allocated.
+        """
+        ...
+
+    def unseen(self, shots: int) -> None:
+        """Say that the last `shots` shots of `animate` were never shown.
+
+        What comes next goes on smoothly from the picture that was. To be called before
+        that is asked for.
         """
         ...
 

@@ -10,8 +10,11 @@ A package offers an engine by an entry point, say in its pyproject.toml:
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from threading import Lock
 from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -20,8 +23,8 @@ from realtime_avatar.engines.ports import Engine
 from realtime_avatar.errors import AvatarError, ConfigError
 from realtime_avatar.models.store import ModelStore
 
-Kind = Literal["detector", "recognizer", "chat", "voice", "face"]
-KINDS: tuple[Kind, ...] = ("detector", "recognizer", "chat", "voice", "face")
+Kind = Literal["detector", "recognizer", "endpointer", "chat", "voice", "face"]
+KINDS: tuple[Kind, ...] = ("detector", "recognizer", "endpointer", "chat", "voice", "face")
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -75,6 +78,9 @@ def engine_class(kind: Kind, name: str) -> type[Engine]:
         raise ConfigError(f"the {kind} engine {name!r} cannot be loaded: {error}") from error
 
 
+_FIRST_IMPORT = Lock()
+
+
 def load(kind: Kind, name: str, context: Context) -> Any:
     """Construct an engine. Blocking: run it in a worker thread.
 
@@ -84,6 +90,10 @@ def load(kind: Kind, name: str, context: Context) -> Any:
     """
     make = cast("Any", engine_class(kind, name))
     try:
+        # Engines are loaded in several threads, and scipy's lazy modules can fail when two
+        # of them import it first.
+        with _FIRST_IMPORT, suppress(ImportError):
+            import_module("scipy")
         return make(context)
     except AvatarError:
         raise

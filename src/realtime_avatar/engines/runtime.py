@@ -1,12 +1,12 @@
 """The one place that knows how heavy libraries are run.
 
-Everything that computes for more than a millisecond goes through `step` or `steps`:
-worker threads, cancelled between steps.
+Everything that computes for more than a millisecond goes through `step`: worker threads,
+cancelled between steps.
 """
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -33,14 +33,6 @@ async def step(work: Callable[[], T]) -> T:
     return await to_thread.run_sync(work)
 
 
-async def steps(work: Generator[T]) -> AsyncGenerator[T]:
-    """Iterate a computing generator in worker threads; cancelled between its items."""
-    end = object()
-    with closing(work):
-        while (item := await to_thread.run_sync(next, work, end)) is not end:
-            yield item  # type: ignore[misc]
-
-
 @contextmanager
 def without_stderr() -> Generator[None]:
     """Drop what native libraries write to stderr meanwhile, where they have no other switch."""
@@ -54,12 +46,17 @@ def without_stderr() -> Generator[None]:
         os.close(nowhere)
 
 
-def onnx_session(path: Path | bytes, threads: int = 1) -> "onnxruntime.InferenceSession":
+def onnx_session(
+    path: Path | bytes, threads: int = 1, *, quantised: bool = False
+) -> "onnxruntime.InferenceSession":
     """Open an ONNX model on the CPU, without spinning threads.
 
     Args:
         path: The model's file, or the model itself, serialised.
         threads: How many one inference may use.
+        quantised: Whether its weights are signed bytes. Without VNNI their products with
+            unsigned ones overflow in between, and the model would say something else than
+            on other processors; this avoids it at no cost.
     """
     import onnxruntime
 
@@ -67,5 +64,7 @@ def onnx_session(path: Path | bytes, threads: int = 1) -> "onnxruntime.Inference
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if quantised:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

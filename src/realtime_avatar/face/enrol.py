@@ -1,51 +1,34 @@
 """From a portrait to a rig: which face, cut how, and is it good enough."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
+from realtime_avatar.face import matte
 from realtime_avatar.face.landmarks import FaceLandmarker, Landmarks
+from realtime_avatar.face.quality import Quality, judge
 from realtime_avatar.face.rig import PhotoRig, make
-from realtime_avatar.media.motion import INDEX
+from realtime_avatar.face.teeth import lent
 
 MAX_HEIGHT = 1080
 """Of the pictures of a portrait shown in its own shape."""
 
 _BESIDE = 0.45  # a face smaller than this share of the main one is background
-_SMALLEST = 80  # height of a face that can be used, forehead to chin, pixels
-_MAX_YAW, _MAX_PITCH, _MAX_ROLL = 32, 28, 30  # degrees
-_LEVEL_PITCH = 4.0  # what the landmarks' depth says of a level head, degrees
 _FRAMING = 0.245  # eye distance over the width of a head-and-shoulders picture
 _EYE_LINE = 0.42  # how far down in it the eyes are
-_FINEST = 2.0  # texels to a pixel
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What can be said of a portrait.
-
-    Attributes:
-        face_height: Forehead to chin in the file, pixels.
-        yaw: How far the head is turned, degrees, positive to its own left.
-        pitch: Degrees, positive down.
-        roll: Degrees, positive towards its own left shoulder.
-        remarks: One sentence for each thing that a better portrait would do better.
-    """
-
-    face_height: int
-    yaw: float
-    pitch: float
-    roll: float
-    remarks: tuple[str, ...]
+_FINEST = 1.6  # texels to a pixel
+_MARGIN = 0.12  # around the frame, of its longer side
 
 
 def enrol(
     landmarker: FaceLandmarker,
     portrait: NDArray[np.uint8],
     size: tuple[int, int] | None = None,
+    others: Sequence[NDArray[np.uint8]] = (),
 ) -> tuple[PhotoRig, Quality]:
     """Make a portrait ready to move.
 
@@ -55,13 +38,21 @@ def enrol(
         size: Width and height of the pictures, even: the head and shoulders are cut out.
             By default the whole portrait, at most `MAX_HEIGHT` high; of an odd number of
             rows or columns, the last is cut off, since video wants even ones.
+        others: More portraits of the same person; one that smiles lends its teeth.
 
     Raises:
         InputError: if there is not just one face, or it is too small or turned too far.
     """
     face = _only(landmarker.detect(portrait))
     face = landmarker.track(portrait, face)
-    quality = _judge(portrait, face)
+    quality = judge(portrait, face)
+    remarks = list(quality.remarks)
+    teeth = None
+    for other in others:
+        if teeth is None:
+            teeth = _teeth(landmarker, other)
+    if others and teeth is None:
+        remarks.append("no other portrait shows the upper teeth well; generic ones are used")
     height, width = portrait.shape[:2]
     if size is None:
         left, top, wide, high = 0, 0, width, height
@@ -73,10 +64,66 @@ def enrol(
         columns, rows = size
         left, top, wide, high = _frame(face, width, height, columns / rows)
     fine = float(np.clip(wide / columns, 1.0, _FINEST))
-    shape = (round(columns * fine), round(rows * fine))
-    texture = _resample(portrait, left, top, wide, high, shape)
     points = (face.points - np.array([left, top, 0], np.float32)) * np.float32(columns / wide)
-    return make(texture, points, columns, rows), quality
+    whole = (left, top, wide, high)
+    rig = _cut_out(portrait, points, whole, (columns, rows), fine, teeth)
+    if rig is None:
+        shape = (round(columns * fine), round(rows * fine))
+        rig = make(_resample(portrait, *whole, shape), points, columns, rows, teeth=teeth)
+        remarks.append(
+            "the person cannot be told from the background, which therefore moves along;"
+            " a plain one that differs from hair and clothes would help"
+        )
+    return rig, replace(quality, remarks=tuple(remarks))
+
+
+def _teeth(landmarker: FaceLandmarker, portrait: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    faces = landmarker.detect(portrait)
+    if not faces:
+        return None
+    return lent(portrait, landmarker.track(portrait, faces[0]).points)
+
+
+def _cut_out(
+    portrait: NDArray[np.uint8],
+    points: NDArray[np.float32],
+    whole: tuple[float, float, float, float],
+    size: tuple[int, int],
+    fine: float,
+    teeth: NDArray[np.uint8] | None,
+) -> PhotoRig | None:
+    """Return the rig of a person cut out of the background, or None if that fails.
+
+    Hair that the head brings into the frame comes from a margin around it: the portrait's
+    own where it goes on, else mirrored.
+    """
+    left, top, wide, high = whole
+    columns, rows = size
+    margin = round(_MARGIN * max(size))
+    scale = wide / columns  # portrait's pixels to a pixel
+    height, width = portrait.shape[:2]
+    room = (left, top, width - left - wide, height - top - high)
+    sides = [int(min(margin, max(0.0, beyond) / scale)) for beyond in room]
+    before_x, before_y, after_x, after_y = sides
+    part = (columns + before_x + after_x, rows + before_y + after_y)
+    texture = _resample(
+        portrait, left - before_x * scale, top - before_y * scale,
+        part[0] * scale, part[1] * scale, (round(part[0] * fine), round(part[1] * fine)),
+    )  # fmt: skip
+    offset = np.array([before_x, before_y, 0], np.float32)
+    found = matte.find(texture, (points + offset) * np.float32(fine))
+    if found is None:
+        return None
+    border = [round((margin - side) * fine) for side in (sides[1], sides[3], sides[0], sides[2])]
+    eyes = float(np.linalg.norm(points[33] - points[263])) * fine
+    top, bottom, left_side, right_side = border
+    front = matte.extended(found.front, top, bottom, left_side, right_side, eyes)
+    x, y = round(before_x * fine), round(before_y * fine)
+    inner = found.plate[y : y + round(rows * fine), x : x + round(columns * fine)]
+    plate = cv2.resize(inner, size, interpolation=cv2.INTER_AREA)
+    return make(
+        front, points, columns, rows, margin=margin, plate=np.asarray(plate, np.uint8), teeth=teeth
+    )  # fmt: skip
 
 
 def _only(faces: list[Landmarks]) -> Landmarks:
@@ -87,66 +134,6 @@ def _only(faces: list[Landmarks]) -> Landmarks:
     if count > 1:
         raise InputError(f"there are {count} faces in the portrait; it must show one person")
     return main
-
-
-def _judge(portrait: NDArray[np.uint8], face: Landmarks) -> Quality:
-    points = face.points
-    high = float(np.linalg.norm(points[152] - points[10]))
-    if high < _SMALLEST:
-        raise InputError(
-            f"the face is only {high:.0f} pixels high; it must have at least {_SMALLEST}"
-        )
-    yaw, pitch, roll = _angles(points)
-    if abs(yaw) > _MAX_YAW:
-        raise InputError(
-            f"the head is turned about {abs(yaw):.0f} degrees to the side;"
-            f" it must look towards the camera, within {_MAX_YAW}"
-        )
-    if abs(pitch) > _MAX_PITCH or abs(roll) > _MAX_ROLL:
-        raise InputError("the head is tilted too far; it must be held level")
-
-    remarks: list[str] = []
-    if high < 240:
-        remarks.append(f"the face is {high:.0f} pixels high; with 400 or more it looks sharper")
-    if max(abs(yaw), abs(pitch)) > 15:
-        remarks.append("the head is turned; a portrait from the front moves more naturally")
-    light, sharpness = _light_and_sharpness(portrait, face)
-    if light < 55:
-        remarks.append("the face is dark; more light on it would help")
-    if sharpness < 6:
-        remarks.append("the portrait is blurred")
-    gap = float(np.linalg.norm(points[13] - points[14])) / face.eye_distance
-    if gap > 0.05:
-        remarks.append("the mouth is open; with closed lips the speech looks better")
-    blinks = face.weights[[INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]]
-    if blinks.max() > 0.55:
-        remarks.append("an eye is closed")
-    return Quality(round(high), yaw, pitch, roll, tuple(remarks))
-
-
-def _angles(points: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Return yaw, pitch and roll of the head in degrees, as `Motion.pose` counts them."""
-    across, down = points[454] - points[234], points[152] - points[10]
-    yaw = np.degrees(np.arctan2(across[2], np.hypot(across[0], across[1])))
-    pitch = np.degrees(np.arctan2(down[2], np.hypot(down[0], down[1]))) - _LEVEL_PITCH
-    roll = np.degrees(np.arctan2(across[1], across[0]))
-    return float(yaw), float(-pitch), float(roll)
-
-
-def _light_and_sharpness(portrait: NDArray[np.uint8], face: Landmarks) -> tuple[float, float]:
-    """Return the mean brightness of the face and the contrast of its finest detail.
-
-    The detail is measured with the face at most 400 pixels wide, so that a large sharp
-    portrait and a small one compare.
-    """
-    left, top, right, bottom = (round(value) for value in face.box)
-    part = portrait[max(top, 0) : bottom, max(left, 0) : right]
-    grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
-    scale = 400 / grey.shape[1]
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    detail = cv2.Laplacian(grey, cv2.CV_32F)
-    return float(grey.mean()), float(np.asarray(detail).std())
 
 
 def _frame(

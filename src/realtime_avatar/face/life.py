@@ -1,4 +1,4 @@
-"""What a face does beside speaking: it blinks, looks, sways, nods and breathes.
+"""What a face does beside speaking: it blinks, looks, sways, nods, breathes and listens.
 
 One clock, in frames, that runs through speech and silence alike, and one seed: the same
 seed and the same prosody give the same life.
@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_avatar.engines.ports import Presence
 from realtime_avatar.face.prosody import PAUSE, SPEAKING, STRESS
 from realtime_avatar.media.motion import ARKIT, INDEX
 
@@ -25,12 +26,23 @@ _SWAY: Final = np.radians((2.6, 1.3, 1.3))  # yaw, pitch, roll: bounds while spe
 _SWAY_IDLE: Final = 0.65  # of that between words
 _BREATH: Final = 0.24  # Hz
 _NOD: Final = np.radians(2.0)
+_ATTENTION, _POSTURE = 8.0, 5.0  # rad/s of springs: brows are there in 0.5 s, a head in 0.8
+_TILT, _LEAN = np.radians(2.0), 0.02  # of a listener: radians of roll, eye distances forward
+_ASIDE: Final = 0.13  # how far the head goes with a thinker's glance of 1, radians
+_TURN, _RAISE = 1 / 0.43, 1 / 0.3  # gaze of 1 is 25 degrees across, 17 up or down
 _SMOOTHING: Final = 10.0  # rad/s of the springs that heads and brows hang on
 _SACCADE: Final = 0.02  # seconds, time constant
+
+# How often a look goes elsewhere rather than to the viewer.
+_GLANCES: Final[dict[Presence, float]] = {
+    "idle": 0.25, "listening": 0.05, "nodding": 0.05, "thinking": 0.9,
+}  # fmt: skip
 
 _BLINK: Final = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
 _SQUINT: Final = [INDEX["eyeSquintLeft"], INDEX["eyeSquintRight"]]
 _INNER: Final = INDEX["browInnerUp"]
+_SMILE: Final = [INDEX["mouthSmileLeft"], INDEX["mouthSmileRight"]]
+_FROWN: Final = [INDEX["browDownLeft"], INDEX["browDownRight"]]
 _OUTER: Final = [INDEX["browOuterUpLeft"], INDEX["browOuterUpRight"]]
 _LEFTWARD: Final = [INDEX["eyeLookOutLeft"], INDEX["eyeLookInRight"]]
 _RIGHTWARD: Final = [INDEX["eyeLookInLeft"], INDEX["eyeLookOutRight"]]
@@ -61,27 +73,45 @@ class Life:
         self._brow = _Spring(_SMOOTHING)
         self._nods, self._brows = _Pulses(0.22), _Pulses(0.3)
         self._lean = 0.0
+        self._side = float(self._random.choice((-1, 1)))  # to which it tilts to listen
+        self._presence: Presence = "idle"
+        self._listens, self._thinks = _Spring(_ATTENTION), _Spring(_ATTENTION)
+        self._posture = _Spring(_POSTURE)
+        self._assent, self._assents = _Spring(_SMOOTHING), _Pulses(0.24)
+        self._chest, self._inhalations = _Spring(_SMOOTHING / 2), _Pulses(0.7)
+        self._aside = _Spring(_SMOOTHING)
 
     def frames(
-        self, prosody: NDArray[np.float32]
+        self, prosody: NDArray[np.float32], presence: Presence = "idle"
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the next frames of weights and head pose.
 
         Args:
             prosody: Of each frame, shape (frames, 3), columns as in `face.prosody`.
+            presence: What the face does beside, in all of them.
 
         Returns:
-            float32 weights (frames, 52), of eyes and brows, and pose (frames, 6), as in
-            `Motion`.
+            float32 weights (frames, 52), of eyes, brows and a listener's smile, and pose
+            (frames, 6), as in `Motion`.
         """
         weights = np.zeros((len(prosody), len(ARKIT)), np.float32)
         pose = np.zeros((len(prosody), 6), np.float32)
+        if presence != self._presence:
+            self._turn_to(presence)
         for i, (speaking, stress, pause) in enumerate(
             prosody[:, [SPEAKING, STRESS, PAUSE]].tolist()
         ):
             self._time += self._dt
             self._frame(weights[i], pose[i], speaking, stress, pause)
         return weights, pose
+
+    def _turn_to(self, presence: Presence) -> None:
+        self._presence = presence
+        self._gaze.turn_to(presence)
+        if presence == "nodding":
+            self._assents.add(_NOD * self._random.uniform(0.9, 1.4))
+        if presence == "thinking":
+            self._inhalations.add(1.0)
 
     def _frame(
         self,
@@ -101,18 +131,30 @@ class Life:
         blink = self._blink.step(dt, phrase_ended=pause > 0)
         across, up = self._gaze.step(dt, speaking=speaking > 0)
         brow = self._brow.step(self._brows.step(dt), dt)
+        listening = float(self._presence in ("listening", "nodding"))
+        listens, leans = self._listens.step(listening, dt), self._posture.step(listening, dt)
+        thinks = self._thinks.step(float(self._presence == "thinking"), dt)
 
         sway = (self._parts * np.sin(2 * np.pi * self._tones * self._time + self._phases)).sum(1)
-        pose[:3] = sway * (_SWAY_IDLE + (1 - _SWAY_IDLE) * lively)
+        calm = _SWAY_IDLE - 0.2 * listens
+        pose[:3] = sway * (calm + (1 - calm) * lively)
+        pose[0] += self._aside.step(_ASIDE * self._gaze.elsewhere, dt)
         breath = math.sin(2 * math.pi * _BREATH * self._time)
+        inhaled = self._chest.step(self._inhalations.step(dt), dt)
         pose[1] += self._nod.step(self._nods.step(dt), dt) + np.radians(0.15) * breath
-        pose[2] += self._tilt.step(self._lean * lively, dt)
-        pose[4], pose[5] = 0.004 * breath, 0.005 * breath + 0.004 * lively
+        pose[1] += self._assent.step(self._assents.step(dt), dt) - np.radians(0.5) * inhaled
+        pose[2] += self._tilt.step(self._lean * lively, dt) + _TILT * self._side * leans
+        pose[4] = 0.004 * breath + 0.007 * inhaled
+        pose[5] = 0.005 * breath + 0.004 * lively + _LEAN * leans
 
+        # The eyes stay on what they look at while the head moves (vestibulo-ocular reflex).
+        across, up = across - float(pose[0]) * _TURN, up + float(pose[1]) * _RAISE
         weights[_BLINK] = blink
         weights[_SQUINT] = 0.25 * blink + 0.03 * lively
-        weights[_INNER] = 0.8 * brow + 0.02 * (1 + breath)
-        weights[_OUTER] = brow
+        weights[_INNER] = 0.8 * brow + 0.02 * (1 + breath) + 0.12 * listens
+        weights[_OUTER] = brow + 0.08 * listens
+        weights[_FROWN] = 0.08 * thinks
+        weights[_SMILE] = 0.08 * listens
         weights[_LEFTWARD], weights[_RIGHTWARD] = max(across, 0.0), max(-across, 0.0)
         weights[_UPWARD] = max(up, 0.0)
         weights[_DOWNWARD] = max(-up, 0.0) + 0.15 * blink
@@ -202,6 +244,20 @@ class _Gaze:
         self._target = self._at = (0.0, 0.0)
         self._left = 1.0
         self._away = False
+        self._presence: Presence = "idle"
+
+    @property
+    def elsewhere(self) -> float:
+        """How far across a thinker looks, with more than the eyes."""
+        return self._target[0] if self._away and self._presence == "thinking" else 0.0
+
+    def turn_to(self, presence: Presence) -> None:
+        """Look as this asks for, from the next frame on, or soon."""
+        self._presence = presence
+        if presence == "thinking":
+            self._left = min(self._left, self._random.uniform(0.1, 0.3))
+        elif self._away:
+            self._left = 0.0
 
     def step(self, dt: float, *, speaking: bool) -> tuple[float, float]:
         """Return where the eyes look: to the face's own left, up; each in [-0.4, 0.4]."""
@@ -214,14 +270,19 @@ class _Gaze:
 
     def _choose(self, *, speaking: bool) -> None:
         draw = self._random
-        if self._away or draw.random() < 0.75:  # home, or a micro-saccade about it
+        if self._away or draw.random() >= _GLANCES[self._presence]:
+            # Home, or a micro-saccade about it.
             self._target = (draw.normal(0, 0.02), draw.normal(0, 0.015))
             self._left, self._away = draw.uniform(0.4, 2.2), False
             return
         side = draw.choice((-1, 1))
-        reach = draw.uniform(0.08, 0.2)
-        self._target = (side * reach, draw.uniform(-0.12, 0.08))
-        self._left, self._away = draw.uniform(0.35, 0.8 if speaking else 1.3), True
+        self._away = True
+        if self._presence == "thinking":
+            self._target = (side * draw.uniform(0.15, 0.28), draw.uniform(0.02, 0.2))
+            self._left = draw.uniform(0.7, 1.5)
+            return
+        self._target = (side * draw.uniform(0.08, 0.2), draw.uniform(-0.12, 0.08))
+        self._left = draw.uniform(0.35, 0.8 if speaking else 1.3)
 
 
 def _towards(at: Sequence[float], goal: Sequence[float], share: float) -> tuple[float, float]:

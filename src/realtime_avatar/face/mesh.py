@@ -41,6 +41,8 @@ IRISES: Final = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 """Centre, then four points of the rim, of the iris in each of `EYES`."""
 
 _RINGS: Final = (0.04, 0.1, 0.18, 0.28, 0.4, 0.54, 0.7, 0.85, 1.0)  # share of the way to the frame
+_DEEP, _DEEPEST = 0.05, 0.25  # where depth begins to be flattened, and by how much at most, eyes
+_BEYOND = 1.6  # how much farther the rings of a loose mesh reach
 _REACH = 0.28  # how far from the outline its expression is felt, eyes
 _NECK_REACH = 0.5
 _PARTED = 0.04  # gap between lips that are open in the portrait, eyes
@@ -102,6 +104,8 @@ class Mesh:
         moves: (52, vertices, 3), pixels per unit of each weight.
         hold: (vertices,), in [0, 1]: how far each follows the head's pose.
         shut: (vertices, 3), pixels: what closes the lips of a portrait that parts them.
+        lips: (2, vertices, pairs): how each vertex goes along with the inner edge of the
+            upper lip and of the lower, point by point from corner to corner.
         pivot: (3,): the point of the neck that the head turns about.
         eyes: The unit of length, pixels.
     """
@@ -111,32 +115,42 @@ class Mesh:
     moves: Floats
     hold: Floats
     shut: Floats
+    lips: Floats
     pivot: Floats
     eyes: float
 
 
-def build(points: Floats, width: int, height: int) -> Mesh:
+def build(points: Floats, width: int, height: int, *, loose: bool = False) -> Mesh:
     """Lay the mesh over a face.
 
     Args:
         points: Landmarks, (478, 3), in pixels of the picture that will be shown.
         width: Of that picture.
         height: Of that picture.
+        loose: The person is cut out of the background: hair moves with the head, and
+            reaches beyond the frame. Otherwise the frame holds everything.
     """
     base = basis()
     eyes = float(np.linalg.norm(points[33] - points[263]))
     face = base.refine(points)
-    shut = np.zeros_like(face)
+    # Cheeks fall off steeply towards the ears, where a portrait shows next to nothing to
+    # stretch when the head turns: there the head is made flatter than it is.
+    deep = np.maximum(face[:, 2] / eyes - _DEEP, 0)
+    face[:, 2] += eyes * (_DEEPEST * np.tanh(deep / _DEEPEST) - deep)
     upper, lower = base.chain(UPPER_LIP), base.chain(LOWER_LIP)
     gap = face[lower] - face[upper]
     if np.linalg.norm(gap, axis=1).max() < _PARTED * eyes:  # closed: measured to a pixel or two
         face[upper] += gap / 2
         face[lower] = face[upper]
+        gap = np.zeros_like(gap)
     else:
         # The lips' edge is not seen as sharply as the teeth beside it: cut a little inside.
         face[upper[1:-1]] -= _INSIDE * gap[1:-1]
         face[lower[1:-1]] += 0.5 * _INSIDE * gap[1:-1]
-        shut = _shut(face, upper, lower, eyes)
+        gap = face[lower] - face[upper]
+    lips = _lips(face, upper, lower, eyes)
+    # The lower lip rises more than the upper sinks.
+    shut = lips[0] @ (_UPPER_SINKS * gap) + lips[1] @ ((_UPPER_SINKS - 1) * gap)
     outline = base.chain((*OVAL, OVAL[0]))[:-1]
     rim = face[outline]
 
@@ -153,11 +167,11 @@ def build(points: Floats, width: int, height: int) -> Mesh:
         exits = np.where(rays > 0, (frame - origin) / rays, -origin / rays)
     # A face that touches the frame still gets its rings; they lie outside the picture.
     far = np.maximum(exits.min(1), 1 + 0.25 * eyes / np.linalg.norm(rays, axis=1))
-    shares = np.array(_RINGS)[:, None]
+    shares = np.array(_RINGS)[:, None] * (_BEYOND if loose else 1.0)
     scale = 1 + shares * (far - 1)
     rings = origin + rays * scale[..., None]  # (rings, rays, 2)
     distance = np.linalg.norm(rings - rim[:, :2], axis=2) / eyes
-    depth = rim[:, 2] + 0.6 * eyes * np.minimum(distance, 0.6)
+    depth = rim[:, 2] + 0.2 * eyes * np.minimum(distance, 0.6)
     around = np.concatenate([rings, depth[..., None]], 2).reshape(-1, 3)
 
     rest = np.concatenate([face, around]).astype(np.float32)
@@ -178,42 +192,50 @@ def build(points: Floats, width: int, height: int) -> Mesh:
     moves[:, :first] = base.moves
     pull = _pull(rim[:, :2], around[:, :2], down, eyes)
     moves[:, first:] = np.einsum("or,urk->uok", pull, base.moves[:, outline])
-    edge = _edge(rest[:, :2], width, height, 0.45 * eyes)
-    edge[:first] = 1
-    moves *= edge[None, :, None] * eyes
-
     flat = ((rest[:, :2] - centre) / eyes).astype(np.float32)
     across, along = flat @ right, flat @ down
-    hold = _fall(along, 1.2, 2.3) * _fall(np.abs(across), 0.95, 2.2) * _fall(-along, 1.5, 2.6)
-    hold[:first] = 1
-    hold[first:] *= _edge(rest[first:, :2], width, height, 0.8 * eyes)
+    aside = _fall(np.abs(across), 0.95, 2.2)
+    if loose:
+        moves *= eyes
+        # The shoulders stay; hair beside the head goes with it, and bends farther down.
+        hold = _fall(along, 1.2, 2.3) * (1 - (1 - aside) * (1 - _fall(along, 0.6, 1.5)))
+        hold[:first] = 1
+    else:
+        edge = _edge(rest[:, :2], width, height, 0.45 * eyes)
+        edge[:first] = 1
+        moves *= edge[None, :, None] * eyes
+        hold = _fall(along, 1.2, 2.3) * aside * _fall(-along, 1.5, 2.6)
+        hold[:first] = 1
+        hold[first:] *= _edge(rest[first:, :2], width, height, 0.8 * eyes)
     pivot = np.append(centre + down * eyes * 1.3, 0.55 * eyes)
     still = np.zeros((len(around), 3), np.float32)
     return Mesh(
         rest, triangles, moves, hold.astype(np.float32),
-        np.concatenate([shut, still]), pivot.astype(np.float32), eyes,
+        np.concatenate([shut, still]).astype(np.float32),
+        np.pad(lips, ((0, 0), (0, len(around)), (0, 0))), pivot.astype(np.float32), eyes,
     )  # fmt: skip
 
 
-def _shut(face: Floats, upper: NDArray[np.int64], lower: NDArray[np.int64], eyes: float) -> Floats:
-    """Return moves that close parted lips: the lower one rises more than the upper sinks.
+def _lips(face: Floats, upper: NDArray[np.int64], lower: NDArray[np.int64], eyes: float) -> Floats:
+    """Return `Mesh.lips` of the face's vertices.
 
-    They fade out over the chin and below the nose, and never cross the line of the lips.
+    It fades out over the chin and below the nose, and never crosses the line of the lips.
     """
-    gap = face[lower] - face[upper]
-    meet = face[upper] + _UPPER_SINKS * gap
+    meet = face[upper] + _UPPER_SINKS * (face[lower] - face[upper])
     line = meet[np.argmin(np.abs(face[:, None, 0] - meet[None, :, 0]), axis=1), 1]
     above = face[:, 1] < line
     above[upper], above[lower] = True, False
-    moves = np.zeros_like(face)
-    for side, chain, share in ((above, upper, _UPPER_SINKS), (~above, lower, _UPPER_SINKS - 1)):
+    follow = np.zeros((2, len(face), len(upper)), np.float32)
+    for index, (side, chain) in enumerate(((above, upper), (~above, lower))):
         apart = np.linalg.norm(face[side, None, :2] - face[None, chain, :2], axis=2) / eyes
         nearest = apart.min(1, keepdims=True)
         weight = np.exp(-(((apart - nearest) / (0.03 + 0.5 * nearest)) ** 2))
         weight /= weight.sum(1, keepdims=True)
-        moves[side] = (weight * np.exp(-((nearest / 0.3) ** 2))) @ (share * gap)
-    moves[upper], moves[lower] = _UPPER_SINKS * gap, (_UPPER_SINKS - 1) * gap
-    return moves
+        follow[index, side] = weight * np.exp(-((nearest / 0.3) ** 2))
+        follow[index, chain] = np.eye(len(chain))
+    # The corners belong to both.
+    follow[0, lower[[0, -1]]] = follow[1, upper[[0, -1]]] = 0
+    return follow
 
 
 def _holes(base: Basis) -> NDArray[np.int64]:

@@ -6,11 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_avatar.engines.ports import Presence
+from realtime_avatar.face.emotion import Emotions, add
 from realtime_avatar.face.life import Life
 from realtime_avatar.face.network import RATE, Stream, shared
 from realtime_avatar.face.prosody import Prosody
 from realtime_avatar.face.visemes import ARTICULATIONS, articulate, decided, shape
-from realtime_avatar.media.audio import Audio, Phoneme
+from realtime_avatar.media.audio import EMOTIONS, Audio, Phoneme
 from realtime_avatar.media.motion import ARKIT, INDEX, Motion
 from realtime_avatar.media.resample import Resampler
 
@@ -32,7 +34,7 @@ _LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.
                  "mouthSmile": 0.3, "mouthDimple": 0.2, "mouthFunnel": 0.5}  # fmt: skip
 # A regression is shy of extremes, the more so with a strange voice: the jaw's distance from
 # a middle opening is stretched, which also shuts a mouth that is all but shut.
-_MIDDLE, _STRETCH = 0.14, 1.35
+_MIDDLE, _STRETCH = 0.13, 1.5
 _FASTEST: Final = 0.17 * 25  # of any mouth weight, a second: the recordings' fastest 1%
 
 
@@ -66,7 +68,7 @@ class SpeechMotion:
         self._columns = [INDEX[name] for name in self._network.units]
         self._gain = _per_unit(self._network.units, _GAIN, 0.0)
         self._limit = _per_unit(self._network.units, _LIMIT, 1.0)
-        self._life = Life(fps, seed)
+        self._life, self._emotions = Life(fps, seed), Emotions(fps)
         self._mouth = np.zeros(len(ARKIT), np.float32)
         # A frame shows the network's output at 50 Hz whose look-ahead ends 120 ms after it.
         self._shift = 1 if fps == 25 else 0
@@ -83,10 +85,13 @@ class SpeechMotion:
             The frames whose 120 ms of look-ahead is there, possibly none.
 
         Raises:
-            ValueError: if it does not follow the stretch before.
+            ValueError: if it does not follow the stretch before, or its emotion is unknown.
         """
+        if audio.emotion and audio.emotion not in EMOTIONS:
+            raise ValueError(f"there is no emotion {audio.emotion!r}; known: {', '.join(EMOTIONS)}")
         if not self._rate:
             self._rate, self._start = audio.rate, audio.start
+        self._felt.append((self._samples, audio.emotion))
         self._samples += audio.samples
         self._phonemes += audio.phonemes
         self._hear(self._resampler.push(audio))
@@ -108,10 +113,14 @@ class SpeechMotion:
         self._begin()
         return motion
 
-    def idle(self, frames: int) -> Motion:
-        """Return `frames` frames of the face while nothing is said."""
+    def drop(self) -> None:
+        """Break this stretch of speech off: what it has not returned is not shown."""
+        self._begin()
+
+    def idle(self, frames: int, presence: Presence = "idle") -> Motion:
+        """Return `frames` frames of the face while nothing is said, or what is said is late."""
         quiet = np.zeros((frames, len(ARKIT)), np.float32)
-        return self._alive(quiet, Prosody.silence(frames), quiet[:, 0])
+        return self._alive(quiet, Prosody.silence(frames), quiet[:, 0], [None] * frames, presence)
 
     def _begin(self) -> None:
         self._resampler = Resampler(_HEARD_RATE)
@@ -122,6 +131,7 @@ class SpeechMotion:
         self._outputs = np.zeros((0, len(self._network.outputs)), np.float32)
         self._moods = Prosody.silence(0)
         self._phonemes: list[Phoneme] = []
+        self._felt: list[tuple[int, str]] = []  # from which sample of the stretch on
 
     def _hear(self, audio: Audio) -> None:
         """Take sound of 16 kHz through the network."""
@@ -161,7 +171,7 @@ class SpeechMotion:
             drop = max(0, int(down[-1]))
             self._first += drop
             self._outputs, self._moods = self._outputs[drop:], self._moods[drop:]
-        return self._alive(weights, moods, lips[:, _CLOSED])
+        return self._alive(weights, moods, lips[:, _CLOSED], self._feelings(frames))
 
     def _lips(self, frames: NDArray[np.int64], heard: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return what is asked of the lips in each frame: by the phonemes, else as heard.
@@ -181,13 +191,25 @@ class SpeechMotion:
         self._phonemes = [p for p in self._phonemes if p.end > gone]
         return np.where(near[:, None], told, heard)
 
+    def _feelings(self, frames: NDArray[np.int64]) -> list[str | None]:
+        """Return what is felt in each frame: what was told last, at its end."""
+        felt: list[str | None] = []
+        for frame in frames.tolist():
+            heard = (frame + 1) * self._rate // self.fps
+            while len(self._felt) > 1 and self._felt[1][0] < heard:
+                del self._felt[0]
+            felt.append(self._felt[0][1])
+        return felt
+
     def _alive(
         self,
         weights: NDArray[np.float32],
         moods: NDArray[np.float32],
         closed: NDArray[np.float32],
+        felt: Sequence[str | None],
+        presence: Presence = "idle",
     ) -> Motion:
-        """Return the mouth's weights, no faster than a mouth is, with life added.
+        """Return the mouth's weights, no faster than a mouth is, with life and feelings added.
 
         Lips still meet when they have to, for however slow the jaw, they move with it.
         """
@@ -196,5 +218,10 @@ class SpeechMotion:
             row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
             row[_CLOSE] = min(max(row[_CLOSE], shut * row[_JAW]), row[_JAW])
             self._mouth = row.copy()
-        living, pose = self._life.frames(moods)
-        return Motion(np.clip(weights + living, 0, 1), pose)
+        living, pose = self._life.frames(moods, presence)
+        weights = weights + living
+        for row, turn, shut, emotion in zip(weights, pose, closed.tolist(), felt, strict=True):
+            feeling = self._emotions.step(emotion)
+            add(row, feeling[: len(ARKIT)], shut)
+            turn += feeling[len(ARKIT) :]
+        return Motion(np.clip(weights, 0, 1), pose)

@@ -22,18 +22,26 @@ from realtime_avatar.face.mesh import EYES, IRISES, LOWER_LIP, UPPER_LIP, Mesh, 
 
 Floats = NDArray[np.float32]
 
-_TEXELS = 512  # of the teeth's picture to the distance between the outer eye corners
-_UPPER_ROWS, _EDGE_ROW, _TIP_ROW = 104, 92, 14  # as training/face/teeth.py laid it out
+TEXELS: Final = 512
+"""Of a picture of teeth to the distance between the outer eye corners."""
+
+UPPER_ROWS: Final = 104
+"""Of that picture, before the lower row begins."""
+
+EDGE_ROW: Final = 92
+"""In which the upper incisors end."""
+
+_TIP_ROW = 14  # of the lower row in which its incisors end, as training/face/teeth.py laid it out
 _OVERLAP = 0.03  # how far the upper incisors reach below the closed lips' line, eyes
-_TIPS = 0.034  # how far below that line the lower incisors' tips are, mouth shut, eyes
+_TIPS = 0.044  # how far below that line the lower incisors' tips are, mouth shut, eyes
 _FLATTER = 0.35  # how much less the upper row curves than in the smile it was taken from
 _BEHIND = 0.13  # how far the teeth are behind the lips, eyes
 _CHIN: Final = (152, 175, 199, 200, 148, 377)  # landmarks that go with the jaw alone
 
 
 @cache
-def _teeth() -> NDArray[np.uint8]:
-    """Return the picture of the teeth, RGBA, both rows."""
+def generic_teeth() -> NDArray[np.uint8]:
+    """Return the picture of nobody's teeth, RGBA, both rows."""
     data = (files("realtime_avatar.face") / "data" / "teeth.png").read_bytes()
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return np.asarray(cv2.cvtColor(np.asarray(picture), cv2.COLOR_BGRA2RGBA), np.uint8)
@@ -62,13 +70,16 @@ class Mouth:
     flesh: Floats
 
 
-def find(texture: NDArray[np.uint8], points: Floats, mesh: Mesh) -> Mouth:
+def find(
+    texture: NDArray[np.uint8], points: Floats, mesh: Mesh, teeth: NDArray[np.uint8] | None = None
+) -> Mouth:
     """Return the mouth of a portrait.
 
     Args:
         texture: RGB.
         points: Landmarks in the texture's pixels.
         mesh: The portrait's mesh.
+        teeth: The person's own, in the layout of the generic ones.
     """
     base = basis()
     upper, lower = base.chain(UPPER_LIP), base.chain(LOWER_LIP)
@@ -79,26 +90,26 @@ def find(texture: NDArray[np.uint8], points: Floats, mesh: Mesh) -> Mouth:
     line = (mesh.rest + mesh.shut)[[13, 14, 82, 87, 312, 317]].mean(0)
     anchor = np.array([line[0], line[1], line[2] + _BEHIND * mesh.eyes], np.float32)
     light = _light(texture, points)
-    teeth, shrink = _fitted(mesh.eyes)
-    teeth[..., :3] *= light * 0.95
-    teeth[round(_UPPER_ROWS * shrink) :, :, :3] *= (1.02, 0.98, 0.93)  # lower teeth are yellower
+    fitted, shrink = _fitted(generic_teeth() if teeth is None else teeth, mesh.eyes)
+    fitted[..., :3] *= light * 0.95
+    fitted[round(UPPER_ROWS * shrink) :, :, :3] *= (1.08, 0.99, 0.87)  # lower teeth are yellower
     flesh = np.array([[46, 17, 16], [150, 82, 78]], np.float32) * light
     return Mouth(
         rim,
         anchor,
         np.array([right[0], right[1], 0], np.float32) * mesh.eyes,
         np.array([-right[1], right[0], 0], np.float32) * mesh.eyes,
-        teeth,
-        shrink * _TEXELS,
+        fitted,
+        shrink * TEXELS,
         flesh,
     )
 
 
-def _fitted(eyes: float) -> tuple[Floats, float]:
+def _fitted(picture: NDArray[np.uint8], eyes: float) -> tuple[Floats, float]:
     """Return the teeth's picture no finer than it will be seen, and how much it shrank."""
-    teeth = _teeth().astype(np.float32)
+    teeth = picture.astype(np.float32)
     rows, columns = teeth.shape[:2]
-    shrink = min(1.0, 1.5 * eyes / _TEXELS)
+    shrink = min(1.0, 1.5 * eyes / TEXELS)
     shape = (round(columns * shrink), round(rows * shrink))
     share = teeth[..., 3:] / 255
     both = np.concatenate([teeth[..., :3] * share, share], 2)
@@ -156,6 +167,7 @@ class Painter:
         moved: Floats,
         turn: Floats,
         tongue: float,
+        rounded: float,
     ) -> None:
         """Paint what is seen between the lips, in place.
 
@@ -165,6 +177,7 @@ class Painter:
             moved: (vertices, 3): where it would be without the head's pose.
             turn: (2, 4): the head's pose: rest x, y, z, 1 to the picture's x, y.
             tongue: ARKit's tongueOut.
+            rounded: How far the lips are pushed out, in [0, 1]: they shade the teeth.
         """
         mouth, eyes = self._mouth, self._mesh.eyes
         rim = points[mouth.rim]
@@ -202,6 +215,7 @@ class Painter:
             np.float32(base[0] - x0), np.float32(base[1] - y0),
             mouth.teeth, np.float32(mouth.texels), mouth.flesh,
             np.float32(jaw_x), np.float32(max(jaw_y, 0.0)), np.float32(tongue),
+            np.float32(rounded),
         )  # fmt: skip
 
 
@@ -234,11 +248,11 @@ def _texel(image: Any, x: Any, y: Any, k: Any) -> Any:
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
 def _paint(
-    out, seen, depth, to_mouth, base_x, base_y, teeth, texels, flesh, jaw_x, jaw_y, tongue
+    out, seen, depth, to_mouth, base_x, base_y, teeth, texels, flesh, jaw_x, jaw_y, tongue, rounded
 ) -> None:
     rows, columns = teeth.shape[0], teeth.shape[1]
-    fine = texels / np.float32(_TEXELS)
-    seam, edge_row = _UPPER_ROWS * fine, _EDGE_ROW * fine
+    fine = texels / np.float32(TEXELS)
+    seam, edge_row = UPPER_ROWS * fine, EDGE_ROW * fine
     shade = int(0.035 / np.sqrt(to_mouth[0, 0] ** 2 + to_mouth[0, 1] ** 2))
     tip_row = seam + _TIP_ROW * fine
     colour = np.empty(3, np.float32)
@@ -252,7 +266,7 @@ def _paint(
             y = to_mouth[1, 0] * dx + to_mouth[1, 1] * dy
             side = x - jaw_x
             # Below the lower incisors' tips; the row curves up to its ends.
-            tip = y - jaw_y - _TIPS + 0.45 * side * side
+            tip = y - jaw_y - _TIPS + 0.7 * side * side
             # How much of the light from outside gets here; the upper lip shades what is
             # just under it.
             open_here = depth[row, column] / np.float32(255)
@@ -291,7 +305,7 @@ def _paint(
             if tx > 0 and tx < columns - 1 and ty < seam - 2:
                 ty = max(ty, 0.0)
                 alpha = _texel(teeth, tx, ty, 3) / 255
-                dim = (1 - 6.5 * x * x) * (0.5 + 0.5 * under)
+                dim = (1 - 6.5 * x * x) * (0.5 + 0.5 * under) * (1 - 0.6 * rounded)
                 for k in range(3):
                     colour[k] += alpha * (_texel(teeth, tx, ty, k) * dim - colour[k])
 
@@ -306,5 +320,5 @@ def compile_kernels() -> None:
     _paint(
         np.zeros((4, 4, 3), np.uint8)[:2, :2], mask, mask, np.eye(2, dtype=np.float32),
         zero, zero, np.zeros((2, 2, 4), np.float32), zero, np.zeros((2, 3), np.float32),
-        zero, zero, zero,
+        zero, zero, zero, zero,
     )  # fmt: skip

@@ -1,28 +1,33 @@
 """The engine that moves a photograph."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Generator
-from contextlib import aclosing, asynccontextmanager
-from typing import ClassVar
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import ClassVar, TypeVar
 
 import cv2
 import numpy as np
+from anyio import Lock
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from realtime_avatar.engines.ports import Rig
+from realtime_avatar.engines.ports import Presence, Rig
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.engines.runtime import step, steps
+from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError, EngineError, InputError
 from realtime_avatar.face import eyes, mouth, render
+from realtime_avatar.face.continuity import Continuity
 from realtime_avatar.face.enrol import enrol
 from realtime_avatar.face.landmarks import FaceLandmarker
 from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.rig import PhotoRig, Renderer
 from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.frames import FrameCutter
-from realtime_avatar.media.motion import Motion
+from realtime_avatar.media.motion import ARKIT, Motion
 from realtime_avatar.media.shot import Shot
+
+T = TypeVar("T")
 
 _SMALLEST, _LARGEST = 64, 1920  # sides of a picture, pixels
 
@@ -60,8 +65,8 @@ class Photo:
                 f"a picture must have even sides of {_SMALLEST} to {_LARGEST} pixels,"
                 f" not {size[0]}x{size[1]}"
             )
-        rig, _ = await step(lambda: enrol(self._landmarker, portrait, size))
-        return Rig(rig.width, rig.height, rig)
+        rig, quality = await step(lambda: enrol(self._landmarker, portrait, size))
+        return Rig(rig.width, rig.height, rig, quality.remarks)
 
     @asynccontextmanager
     async def open(self, rig: Rig, *, fps: int = 25) -> AsyncGenerator["PhotoFace"]:
@@ -88,6 +93,8 @@ class PhotoFace:
 
     def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
         self._renderer, self._motion = renderer, motion
+        self._continuity = Continuity(motion.fps)
+        self._lock = Lock()  # speech and the life between are made by different tasks
         self._broken_off = False
 
     async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
@@ -99,36 +106,65 @@ class PhotoFace:
         """
         cutter, film = FrameCutter(self._motion.fps), deque[Audio]()
         if self._broken_off:  # what was left of the last speech is not said any more
-            await step(self._motion.finish)
+            await self._step(self._motion.drop)
+            self._continuity.take_back()
         self._broken_off = True
         async for chunk in audio:
             film.extend(cutter.push(chunk))
             for piece in _pieces(chunk):
-                moves = await step(lambda piece=piece: self._motion.push(piece))
-                async with aclosing(steps(self._shots(film, moves))) as shots:
-                    async for shot in shots:
-                        yield shot
-        moves = await step(self._motion.finish)
-        self._broken_off = False
+                moves = await self._step(lambda piece=piece: self._motion.push(piece))
+                for row in _rows(moves):
+                    yield Shot(film.popleft(), await self._picture(lambda row=row: row, said=True))
+        moves = await self._step(self._motion.finish)
         film.extend(cutter.finish())
-        async with aclosing(steps(self._shots(film, moves))) as shots:
-            async for shot in shots:
-                yield shot
+        for row in _rows(moves):
+            yield Shot(film.popleft(), await self._picture(lambda row=row: row, said=True))
+        self._broken_off = False
 
-    def _shots(self, film: deque[Audio], moves: Motion) -> Generator[Shot]:
-        for weights, pose in zip(moves.weights, moves.pose, strict=True):
+    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+        """Return the next picture of the face that says nothing. See `Face.idle`.
+
+        Raises:
+            EngineError: if a picture cannot be made.
+        """
+        return await self._picture(lambda: _rows(self._motion.idle(1, presence))[0], said=False)
+
+    def unseen(self, shots: int) -> None:
+        """Go on from the shot before the last `shots`. See `Face.unseen`."""
+        self._continuity.take_back(shots)
+
+    async def _picture(
+        self, row: Callable[[], NDArray[np.float32]], *, said: bool
+    ) -> NDArray[np.uint8]:
+        def work() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+            joined = self._continuity.join(row(), said=said)
+            weights, pose = np.clip(joined[: len(ARKIT)], 0, 1), joined[len(ARKIT) :]
+            return joined, self._renderer.render(weights, pose)
+
+        async with self._lock:
             try:
-                frame = self._renderer.render(weights, pose)
+                joined, frame = await step(work)
             except (ArithmeticError, ValueError, IndexError, cv2.error) as error:
                 raise EngineError("face", f"a picture could not be made: {error}") from error
-            yield Shot(film.popleft(), frame)
+            self._continuity.keep(joined, said=said)  # not if cancelled: nobody will see it
+        return frame
+
+    async def _step(self, work: Callable[[], T]) -> T:
+        async with self._lock:
+            return await step(work)
+
+
+def _rows(motion: Motion) -> NDArray[np.float32]:
+    """Return weights and pose side by side, (frames, 58)."""
+    return np.concatenate([motion.weights, motion.pose], 1)
 
 
 def _pieces(chunk: Audio) -> Generator[Audio]:
     """Yield the chunk in pieces that are quickly heard; its phonemes come with the first."""
     phonemes, size = chunk.phonemes, chunk.rate // 5
     for at in range(0, chunk.samples, size):
-        yield Audio(chunk.pcm[at : at + size], chunk.rate, chunk.start + at, phonemes=phonemes)
+        pcm = chunk.pcm[at : at + size]
+        yield replace(chunk, pcm=pcm, start=chunk.start + at, phonemes=phonemes)
         phonemes = ()
 
 

@@ -5,6 +5,7 @@ import struct
 import warnings
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ _LONGEST = 4096  # side of what is returned: finer than any picture that is show
 _GREY = 128  # what a transparent portrait stands before
 
 
-def read_portrait(path: Path) -> NDArray[np.uint8]:
+def read_portrait(file: Path | BinaryIO) -> NDArray[np.uint8]:
     """Return the picture in a file, upright, in sRGB.
 
     The camera's rotation is undone, transparency laid over grey, the first picture of an
@@ -33,11 +34,12 @@ def read_portrait(path: Path) -> NDArray[np.uint8]:
         InputError: if there is no such file, it is not a picture, it is cut short, or it
             has more than `MAX_PIXELS`.
     """
+    path = file if isinstance(file, Path) else "the picture"
     try:
         with warnings.catch_warnings():
             # Pillow warns at 90 million pixels; the limit here is checked below instead.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path)
+            picture = Image.open(file)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except Image.DecompressionBombError:

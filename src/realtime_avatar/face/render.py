@@ -75,6 +75,26 @@ def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> No
                 v += step_v
 
 
+@numba.njit(cache=True, nogil=True)
+def over(front: Any, alpha: Any, behind: Any) -> None:
+    """Lay a picture over another, in place.
+
+    Args:
+        front: uint8 (height, width, 3), premultiplied by its alpha.
+        alpha: uint8 (height, width).
+        behind: uint8 (height, width, 3).
+    """
+    height, width = alpha.shape
+    for y in range(height):
+        for x in range(width):
+            rest = 255 - np.int32(alpha[y, x])
+            if rest == 0:
+                continue
+            for k in range(3):
+                value = front[y, x, k] + (behind[y, x, k] * rest + 127) // 255
+                front[y, x, k] = min(value, 255)
+
+
 def rotation(yaw: float, pitch: float, roll: float) -> Floats:
     """Return the matrix of a head pose as in `Motion.pose`, for x right, y down, z away."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
@@ -91,3 +111,5 @@ def compile_kernels() -> None:
     points = np.array([[0, 0], [2, 0], [0, 2]], np.float32)
     whole, part = np.zeros((2, 2, 2), np.int16), np.zeros((2, 2), np.uint16)
     fill(points, points, triangle, whole, part)
+    picture = np.zeros((2, 2, 3), np.uint8)
+    over(picture, picture[..., 0].copy(), picture)

@@ -13,7 +13,13 @@ from realtime_avatar.media.motion import INDEX
 Floats = NDArray[np.float32]
 
 _CAMERA = 9.0  # distance of the viewer, eyes
+# What the landmarker says of a jaw, and how far the mesh opens to be seen so: it hardly
+# notices the first tenth, in people as in avatars.
+_SEEN = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
+_OPEN = np.array([0, 0.06, 0.11, 0.17, 0.245, 0.32, 0.5, 1.0])
+_AJAR = 0.4  # mouthClose over jawOpen below which the lips are as open as without it
 _JAW, _CLOSE, _TONGUE = (INDEX[name] for name in ("jawOpen", "mouthClose", "tongueOut"))
+_PUCKER, _FUNNEL = INDEX["mouthPucker"], INDEX["mouthFunnel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,12 @@ class PhotoRig:
     Attributes:
         width: Of its pictures, pixels.
         height: Of its pictures, pixels.
-        texture: uint8 RGB: the portrait cut to the pictures' shape, up to twice as fine.
+        texture: uint8 (rows, columns, 3 or 4): the portrait cut to the pictures' shape, up
+            to twice as fine; RGBA, premultiplied, where the person has been cut out.
+        margin: Pixels of the pictures by which the texture is larger, on each side.
+        plate: uint8 RGB: what is behind a person who has been cut out, in the pictures'
+            size.
+        teeth: uint8 RGBA: the person's own, as another portrait shows them, if one does.
         points: float32 (478, 3): landmarks in the pictures' pixels.
         mesh: The mesh over it.
         eyes: Lids and eyeballs, the one left in the picture first.
@@ -33,6 +44,9 @@ class PhotoRig:
     width: int
     height: int
     texture: NDArray[np.uint8]
+    margin: int
+    plate: NDArray[np.uint8] | None
+    teeth: NDArray[np.uint8] | None
     points: Floats
     mesh: Mesh
     eyes: tuple[eyes.Eye, eyes.Eye]
@@ -42,24 +56,45 @@ class PhotoRig:
     def scale(self) -> Floats:
         """Texels to a pixel, x and y."""
         rows, columns = self.texture.shape[:2]
-        return np.array([columns / self.width, rows / self.height], np.float32)
+        wide, high = self.width + 2 * self.margin, self.height + 2 * self.margin
+        return np.array([columns / wide, rows / high], np.float32)
 
 
-def make(texture: NDArray[np.uint8], points: Floats, width: int, height: int) -> PhotoRig:
+def make(
+    texture: NDArray[np.uint8],
+    points: Floats,
+    width: int,
+    height: int,
+    *,
+    margin: int = 0,
+    plate: NDArray[np.uint8] | None = None,
+    teeth: NDArray[np.uint8] | None = None,
+) -> PhotoRig:
     """Build the rig of a portrait.
 
     Args:
-        texture: RGB, of the same shape as the pictures, up to twice as fine.
+        texture: RGB, of the same shape as the pictures with their margin, up to twice as
+            fine; RGBA, premultiplied, if there is a plate.
         points: Landmarks, (478, 3), in the pictures' pixels.
         width: Of the pictures.
         height: Of the pictures.
+        margin: How much larger the texture is on each side, pixels.
+        plate: What is behind the person, RGB, (height, width, 3).
+        teeth: The person's own, RGBA, as `teeth.lent` returns them.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
     """
-    scale = np.array([texture.shape[1] / width, texture.shape[0] / height, 1], np.float32)
-    fine = points * scale
-    mesh = build(points, width, height)
+    if plate is not None and (plate.shape != (height, width, 3) or texture.shape[2] != 4):
+        raise ValueError("a plate wants a texture with alpha, and the pictures' size")
+    wide, high = width + 2 * margin, height + 2 * margin
+    scale = np.array([texture.shape[1] / wide, texture.shape[0] / high, 1], np.float32)
+    fine = (points + np.array([margin, margin, 0], np.float32)) * scale
+    mesh = build(points, width, height, loose=plate is not None)
+    face = texture[..., :3]
     return PhotoRig(
-        width, height, texture, points, mesh,
-        eyes.find(texture, fine), mouth.find(texture, fine, mesh),
+        width, height, texture, margin, plate, teeth, points, mesh,
+        eyes.find(face, fine), mouth.find(face, fine, mesh, teeth),
     )  # fmt: skip
 
 
@@ -68,20 +103,33 @@ class Renderer:
 
     Args:
         rig: The portrait.
+        background: RGB, (height, width, 3): what is seen behind the person instead of the
+            portrait's own background.
+
+    Raises:
+        ValueError: for a background of another shape, or behind a person who has not been
+            cut out.
     """
 
-    def __init__(self, rig: PhotoRig) -> None:
+    def __init__(self, rig: PhotoRig, background: NDArray[np.uint8] | None = None) -> None:
         self._rig, self._mesh = rig, rig.mesh
+        if background is not None and rig.plate is None:
+            raise ValueError("the person has not been cut out of this portrait")
+        self._plate = rig.plate if background is None else background
+        if self._plate is not None and self._plate.shape != (rig.height, rig.width, 3):
+            raise ValueError(f"a background must be {rig.width}x{rig.height} pixels")
         self._texture = rig.texture.copy()
         self._eyes = np.zeros((2, 4), np.float32)
-        self._texels = np.ascontiguousarray(rig.mesh.rest[:, :2] * rig.scale)
+        self._texels = np.ascontiguousarray((rig.mesh.rest[:, :2] + rig.margin) * rig.scale)
         self._closed = rig.mesh.rest + rig.mesh.shut
         self._moves = np.ascontiguousarray(rig.mesh.moves.reshape(52, -1))
         self._mouth = mouth.Painter(rig.mouth, rig.mesh)
         self._upper, self._lower = (basis().chain(lip) for lip in (UPPER_LIP, LOWER_LIP))
+        across = rig.mesh.rest[self._upper, 0]
+        self._along = np.interp(across, across[[0, -1]], [-1, 1]).astype(np.float32)
         # Beyond the mesh each pixel stays what it is.
         y, x = np.mgrid[: rig.height, : rig.width].astype(np.float32) + 0.5
-        at = np.rint((np.stack([x, y], -1) * rig.scale - 0.5) * 32).astype(np.int32)
+        at = np.rint(((np.stack([x, y], -1) + rig.margin) * rig.scale - 0.5) * 32).astype(np.int32)
         self._whole = np.ascontiguousarray((at >> 5).astype(np.int16))
         self._part = ((at[..., 1] & 31) << 5 | (at[..., 0] & 31)).astype(np.uint16)
 
@@ -95,18 +143,39 @@ class Renderer:
         Returns:
             uint8 RGB, (height, width, 3), newly allocated.
         """
-        rig = self._rig
+        frame, alpha = self._draw(weights, pose)
+        if self._plate is not None and alpha is not None:
+            render.over(frame, alpha, self._plate)
+        return frame
+
+    def cut_out(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
+        """Return the person alone: uint8 RGBA, (height, width, 4), premultiplied by alpha."""
+        frame, alpha = self._draw(weights, pose)
+        if alpha is None:
+            alpha = np.full(frame.shape[:2], 255, np.uint8)
+        return np.dstack([frame, alpha])
+
+    def _draw(
+        self, weights: Floats, pose: Floats
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """Return the person, premultiplied, and its alpha if it has been cut out."""
         self._look(weights)
         moved = self._move(weights)
         points, turn = self._turn(moved, pose)
         render.fill(points, self._texels, self._mesh.triangles, self._whole, self._part)
-        frame = np.empty((rig.height, rig.width, 3), np.uint8)
-        cv2.remap(
+        drawn = cv2.remap(
             self._texture, self._whole, self._part, cv2.INTER_LINEAR,
-            dst=frame, borderMode=cv2.BORDER_REPLICATE,
+            borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
-        self._mouth.paint(frame, points, moved, turn, float(weights[_TONGUE]))
-        return frame
+        frame = np.asarray(drawn, np.uint8)
+        alpha: NDArray[np.uint8] | None = None
+        if frame.shape[2] == 4:
+            alpha = np.asarray(cv2.extractChannel(frame, 3), np.uint8)
+            frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB), np.uint8)
+        self._mouth.paint(
+            frame, points, moved, turn, float(weights[_TONGUE]), _rounded(weights)
+        )  # fmt: skip
+        return frame, alpha
 
     def place(self, weights: Floats, pose: Floats) -> Floats:
         """Return where each vertex of the mesh is in that picture, (vertices, 2), pixels."""
@@ -115,13 +184,32 @@ class Renderer:
     def _move(self, weights: Floats) -> Floats:
         """Return the mesh with the weights' expression, before the head turns."""
         weights = weights.copy()
+        seen = float(weights[_JAW])
+        weights[_JAW] = np.interp(seen, _SEEN, _OPEN)
+        # Lips that are half closed by the scores look open: they meet only at the end.
+        closed = min(float(weights[_CLOSE]) / max(seen, 1e-3), 1.1)
+        weights[_CLOSE] = weights[_JAW] * max(0.0, (closed - _AJAR) / (1 - _AJAR))
         # It undoes what the jaw has opened; there is nothing more to close.
         weights[_CLOSE] = min(weights[_CLOSE], weights[_JAW] + 0.05)
         used = np.flatnonzero(np.abs(weights) > 1e-4)
         moves = (weights[used] @ self._moves[used]).reshape(-1, 3)
         moved = np.asarray(self._closed + moves, np.float32)
+        self._purse(moved, _rounded(weights))
         self._meet(moved)
         return moved
+
+    def _purse(self, moved: Floats, strength: float) -> None:
+        """Bring rounded lips together towards the corners, in place: a ring, not a slit.
+
+        Muscles do so; what the units do is added up and cannot.
+        """
+        if strength < 0.02:
+            return
+        wide = 1 - 0.5 * strength  # of the mouth, what stays open
+        t = np.clip((np.abs(self._along) - wide + 0.5) / 0.5, 0, 1)
+        share = min(1.5 * strength, 1.0) * t * t * (3 - 2 * t)
+        half = 0.5 * share[:, None] * (moved[self._lower] - moved[self._upper])
+        moved += self._mesh.lips[0] @ half - self._mesh.lips[1] @ half
 
     def _look(self, weights: Floats) -> None:
         """Repaint the eyes that have moved since the last picture."""
@@ -154,3 +242,8 @@ class Renderer:
         head[:, :3] = matrix[:2] * grown
         head[:, 3] = (spot[:2] - mesh.pivot[:2]) * grown + mesh.pivot[:2]
         return np.ascontiguousarray(points, np.float32), head
+
+
+def _rounded(weights: Floats) -> float:
+    """Return how far the lips are rounded and pushed out, in [0, 1]."""
+    return min(1.0, float(weights[_PUCKER] + 0.5 * weights[_FUNNEL]))

@@ -90,8 +90,9 @@ def _viseme(letter: str) -> Viseme:
 # Columns as in `ARTICULATIONS`. Seconds in which dominance falls to 1/e: closures are
 # short, rounding begins early, the jaw is slow.
 _REACH: Final = np.array([0.022, 0.028, 0.055, 0.05, 0.055, 0.05])
-# Dominance where something is asked for: the vowels around a closure do not average it away.
-_SURE: Final = np.array([6.0, 6.0, 1.0, 1.0, 1.0, 1.0])
+# Dominance where something is asked for: the vowels around a closure do not average it away,
+# and those around a rounded sound are rounded with it rather than it spread with them.
+_SURE: Final = np.array([6.0, 6.0, 2.0, 1.5, 1.0, 1.0])
 _REST: Final = 0.12  # dominance of the face at rest, which wants nothing
 
 
@@ -135,7 +136,7 @@ def articulate(
 # network is sure of the moment of a closure but shy of its extent.
 _TOLD: Final = np.array([(0.45, 0.95), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
 _HEARD: Final = np.array(
-    [(0.25, 0.6), (0.3, 0.65), (0.1, 0.8), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
+    [(0.25, 0.6), (0.3, 0.65), (0.4, 1.3), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
 )
 
 
@@ -156,6 +157,7 @@ _PRESS: Final = [INDEX[f"mouthPress{side}"] for side in ("Left", "Right")]
 _STRETCH: Final = [INDEX[f"mouthStretch{side}"] for side in ("Left", "Right")]
 _SMILE: Final = [INDEX[f"mouthSmile{side}"] for side in ("Left", "Right")]
 _JAW, _CLOSE = INDEX["jawOpen"], INDEX["mouthClose"]
+_LEAST: Final = 0.12  # of a jaw that is asked to be open, however little is heard of it
 _PUCKER, _FUNNEL = INDEX["mouthPucker"], INDEX["mouthFunnel"]
 _ROLL_LOWER, _ROLL_UPPER = INDEX["mouthRollLower"], INDEX["mouthRollUpper"]
 
@@ -163,24 +165,28 @@ _ROLL_LOWER, _ROLL_UPPER = INDEX["mouthRollLower"], INDEX["mouthRollUpper"]
 def shape(weights: NDArray[np.float32], lips: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return ARKit weights with the lips brought to what the sounds ask for.
 
-    The jaw keeps its own movement but for closures; `mouthClose` equal to `jawOpen` is lips
-    that meet over an open jaw, as in ARKit.
+    The jaw keeps its own movement but for vowels, closures and small holes; `mouthClose` equal to
+    `jawOpen` is lips that meet over an open jaw, as in ARKit.
 
     Args:
         weights: float32, shape (n, 52).
         lips: float32, shape (n, 6), columns as in `ARTICULATIONS`.
     """
     out = weights.copy()
-    closed, tucked, rounded, pushed, spread, _ = lips.T
+    closed, tucked, rounded, pushed, spread, opened = lips.T
     shut = np.maximum(closed, tucked)
-    out[:, _JAW] *= 1 - 0.55 * shut
-    out[:, _CLOSE] = np.minimum(out[:, _CLOSE], out[:, _JAW])
+    small = np.clip(1.3 * rounded - opened, 0, 1)  # u and w leave a small hole, o does not
+    out[:, _JAW] = np.maximum(out[:, _JAW], _LEAST * opened)
+    out[:, _JAW] *= (1 - 0.55 * shut) * (1 - 0.35 * small)
+    out[:, _CLOSE] = np.minimum(out[:, _CLOSE], out[:, _JAW] * (1 - 0.5 * small))
     out[:, _CLOSE] += (out[:, _JAW] - out[:, _CLOSE]) * np.maximum(closed, 0.85 * tucked)
-    for columns, keep in ((_LOWER, shut), (_UPPER, closed)):
+    for columns, keep in ((_LOWER, np.maximum(shut, 0.6 * small)), (_UPPER, closed)):
         out[:, columns] *= (1 - keep)[:, None]
+    for columns in (_STRETCH, _SMILE):
+        out[:, columns] *= (1 - rounded)[:, None]
     free = 1 - closed
-    out[:, _PUCKER] = np.maximum(out[:, _PUCKER], 0.6 * rounded + 0.15 * pushed)
-    out[:, _FUNNEL] = np.maximum(out[:, _FUNNEL] * free, (0.25 * rounded + 0.4 * pushed) * free)
+    out[:, _PUCKER] = np.maximum(out[:, _PUCKER], 0.85 * rounded + 0.15 * pushed)
+    out[:, _FUNNEL] = np.maximum(out[:, _FUNNEL] * free, (0.15 * rounded + 0.4 * pushed) * free)
     out[:, _PRESS] = np.maximum(out[:, _PRESS], 0.22 * closed[:, None])
     out[:, _ROLL_LOWER] = np.maximum(out[:, _ROLL_LOWER], 0.12 * closed + 0.5 * tucked)
     out[:, _ROLL_UPPER] = np.maximum(out[:, _ROLL_UPPER] * (1 - tucked), 0.12 * closed)

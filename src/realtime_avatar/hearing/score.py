@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final
 
 from num2words import num2words
@@ -10,15 +11,19 @@ from num2words import num2words
 DIGITS: Final = "零一二三四五六七八九"
 PLACES: Final = ("", "十", "百", "千")
 PERCENT: Final = {"en": " percent ", "es": " por ciento "}
+KILOMETRES: Final = {"en": " kilometers ", "es": " kilómetros "}
 
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_KILOMETRES: Final = re.compile(r"(?<=\d)\s?km\b")
+_CENTURY: Final = re.compile(r"(?<=\bsiglo )[ivx]+\b")
 
 
 def word_errors(reference: str, heard: str, language: str = "en") -> tuple[int, int]:
     """Return how many words are wrong, and how many there should be.
 
-    Case, punctuation and hyphens do not count, and "21" is "twenty-one".
+    Case, punctuation and hyphens do not count, "21" is "twenty-one" "km" kilometers, and
+    "siglo XVI" "siglo dieciséis". Accents count.
 
     Args:
         reference: What was said.
@@ -31,6 +36,8 @@ def word_errors(reference: str, heard: str, language: str = "en") -> tuple[int, 
 
     def words(text: str) -> list[str]:
         text = _THOUSANDS.sub("", _folded(text)).replace("%", PERCENT.get(language, "%"))
+        text = _KILOMETRES.sub(KILOMETRES.get(language, " km "), text)
+        text = _CENTURY.sub(lambda found: str(_roman(found[0])), text)
         text = _NUMBER.sub(lambda found: f" {_in_words(found[0], language)} ", text)
         return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
 
@@ -80,6 +87,11 @@ def distance(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+
+
+def _roman(letters: str) -> int:
+    values = [{"i": 1, "v": 5, "x": 10}[letter] for letter in letters] + [0]
+    return sum(value if value >= after else -value for value, after in pairwise(values))
 
 
 def _in_words(number: str, language: str) -> str:

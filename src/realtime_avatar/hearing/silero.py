@@ -51,20 +51,31 @@ class Silero:
     models: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, context: Context) -> None:
-        options = context.parse(Options)
-        self._limits = Limits(
-            start=options.start,
-            end=min(options.end, options.start),
-            min_speech=options.min_speech_ms * RATE // 1000,
-            min_silence=options.min_silence_ms * RATE // 1000,
-            padding=options.padding_ms * RATE // 1000,
-        )
+        self._options = context.parse(Options)
         self._session: Any = open_silero()
 
     @asynccontextmanager
-    async def open(self) -> AsyncGenerator["SileroDetector"]:
-        """Open a session."""
-        yield SileroDetector(self._session, self._limits)
+    async def open(
+        self,
+        *,
+        min_speech_ms: int | None = None,
+        min_silence_ms: int | None = None,
+        padding_ms: int | None = None,
+    ) -> AsyncGenerator["SileroDetector"]:
+        """Open a session; see `DetectorEngine.open`."""
+        options = self._options
+
+        def samples(given: int | None, otherwise: int) -> int:
+            return (otherwise if given is None else given) * RATE // 1000
+
+        limits = Limits(
+            start=options.start,
+            end=min(options.end, options.start),
+            min_speech=samples(min_speech_ms, options.min_speech_ms),
+            min_silence=samples(min_silence_ms, options.min_silence_ms),
+            padding=samples(padding_ms, options.padding_ms),
+        )
+        yield SileroDetector(self._session, limits)
 
     def close(self) -> None:
         """Let go of the weights."""
@@ -80,7 +91,7 @@ class SileroDetector:
     async def detect(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[SpeechStart | SpeechEnd]:
         """Yield where speech starts and ends, in the samples of `audio`, whatever its rate."""
         ear = _Ear(self._session, self._limits)
-        async with aclosing(portions(audio, at_least=0.03, at_most=10)) as stream:
+        async with aclosing(portions(audio, at_least=0.01, at_most=10)) as stream:
             async for portion in stream:
                 for event in await compute("detector", partial(ear.push, portion)):
                     yield event

@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+Emotion = Literal["neutral", "warm", "happy", "concerned", "surprised", "sad"]
+"""What a face may look like while something is said."""
+
+EMOTIONS: Final[tuple[Emotion, ...]] = get_args(Emotion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Audio:
         start: Samples since the stream (a turn, a recording) began.
         text: The words that this stretch begins to speak.
         phonemes: The sounds that start in it, where the voice knows them.
+        emotion: How it is meant, one of `EMOTIONS`; empty: as before.
     """
 
     pcm: NDArray[np.int16]
@@ -40,6 +46,7 @@ class Audio:
     start: int
     text: str = ""
     phonemes: tuple[Phoneme, ...] = ()
+    emotion: str = ""
 
     @classmethod
     def silence(cls, samples: int, rate: int, start: int = 0) -> Self:

@@ -1,8 +1,10 @@
 """Chats on llama.cpp, in this process, through xllamacpp."""
 
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from secrets import token_urlsafe
@@ -13,13 +15,15 @@ from anyio import CancelScope, create_memory_object_stream, from_thread, to_thre
 from anyio.lowlevel import current_token
 from pydantic import BaseModel, ConfigDict, Field
 
-# Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
-import realtime_avatar.engines.runtime  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from realtime_avatar.engines.openmp import ensure_libgomp
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
+
+# Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
+from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import CapacityError, ConfigError, EngineError, InputError, ModelMissing
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.thinking.read_prompts import ReadPrompts, prompts_folder
 from realtime_avatar.thinking.spoken import GRAMMAR, ends_sentence
 from realtime_avatar.thinking.window import Window
 
@@ -97,16 +101,22 @@ class Llama:
         params.verbosity = -1
         # llama.cpp always listens on a port. Nobody is told which, nor the key.
         params.hostnames, params.port = ["127.0.0.1"], 0
-        params.api_keys = [token_urlsafe(32)]
+        key = token_urlsafe(32)
+        params.api_keys = [key]
         params.ui = params.endpoint_slots = False
         params.endpoint_metrics = True
         params.n_threads_http = 1
+        params.warmup = False  # the first system message, read or restored, is followed by more
+        if folder := prompts_folder():
+            params.slot_save_path = f"{folder}{os.sep}"
         try:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ConfigError(f"llama.cpp cannot load {path}: {error}") from error
         # Closed before its loop has begun, the server would never end: let the loop answer.
         self._server.handle_metrics()
+        address = self._server.listening_address
+        self._prompts = ReadPrompts(folder, path, xllamacpp.__version__, address, key)
         self._free = list(range(options.slots))
 
     def close(self) -> None:
@@ -135,6 +145,14 @@ class Llama:
             yield chat
         finally:
             self._free.append(slot)
+
+    async def restore(self, slot: int, system: str) -> bool:
+        """Put a system message into a slot if it was read once; return whether it was."""
+        return await step(partial(self._prompts.restore, slot, system))
+
+    async def keep(self, slot: int, system: str) -> None:
+        """Keep a slot that has just read a system message, for later sessions and starts."""
+        await step(partial(self._prompts.keep, slot, system))
 
     async def stream(
         self, messages: list[dict[str, str]], slot: int, max_tokens: int, *, reuse: bool
@@ -214,12 +232,16 @@ class LlamaChat:
         self.usage: Usage | None = None
 
     async def warm(self, system: str) -> None:
-        """Read the system message before somebody waits for it."""
+        """Read the system message before somebody waits for it, or restore it if it was once."""
+        if await self._engine.restore(self._slot, system):
+            self._mine = True
+            return
         message = [{"role": "system", "content": system}]
         stream = self._engine.stream(message, self._slot, 1, reuse=False)
         async with aclosing(stream) as events:
             async for _ in events:
                 self._mine = True
+        await self._engine.keep(self._slot, system)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer to the last message, a token or so at a time.

@@ -9,13 +9,15 @@ _UNSPOKEN = (
 )
 _END = ".!?。！？…"
 _PAUSE = ",，、;；"
+_OPENING = "¡¿"
 
 GRAMMAR: Final = rf"""
 root ::= sentence (" "? sentence (" "? sentence (" "? sentence)?)?)?
 sentence ::= (number | number? start clause) (pause clause){{0,8}} [{_END}]+ close*
 clause ::= (number? char){{0,160}} number?
-start ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：)+–—-]
-char ::= [^{_UNSPOKEN}{_END}{_PAUSE}0-9:：] | colon | point
+start ::= opening? [^{_UNSPOKEN}{_END}{_PAUSE}{_OPENING}0-9 :：)+–—-]
+char ::= opening? [^{_UNSPOKEN}{_END}{_PAUSE}{_OPENING}0-9:：] | colon | point
+opening ::= [{_OPENING}]
 number ::= digits ([.,:] digits){{0,3}}
 digits ::= [0-9]{{1,9}}
 colon ::= [:：] " "? ["“«「『] [^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：-]
@@ -29,6 +31,7 @@ close ::= ["'”’»）」』)]
 - A point inside a number, a time or an address does not end a sentence.
 - A sentence does not begin with a dash, and a colon only introduces a quotation, so that
   few lists are begun. "1." is a sentence: a model that must not go on derails.
+- An opening mark stands before a letter: a small model can go on with "¡¡¡" for ever.
 - It has at most eight pauses, and 160 characters without one: a small model that has
   started to enumerate may never stop.
 """

@@ -47,18 +47,21 @@ class Pace:
     """How long clauses may be, in letters: a Chinese character counts as three.
 
     Speech starts with the first clause, so that one is cut at the first comma after
-    `first` letters, at the latest before the word that makes it longer than `hurry`.
+    `first` letters, or between a long subject and its verb, where people breathe too; at the
+    latest before the word that makes it longer than `hurry`.
     Later ones are whole sentences, unless longer than all that was said before them: then
     they would not be ready in time, and are cut at a comma too.
 
     Attributes:
         first: Fewest letters before a comma ends the first clause.
+        subject: Fewest letters before a verb ends the first clause.
         hurry: Most letters of a first clause without punctuation.
         later: Letters that a later clause may always have.
         longest: Most letters of any clause.
     """
 
     first: int = 15
+    subject: int = 20
     hurry: int = 60
     later: int = 60
     longest: int = 240
@@ -88,6 +91,12 @@ _LEANING: Final = (  # on the next word: no breath after them
     " a an the of to in on at by my your his her our their this these is are was i "
     "el la los las un una unos unas de del al en a por su sus mi mis tu tus este esta es son "
 )
+_VERBS: Final = (  # a long subject may have come to its end before them
+    " is are was were has have had can could will would should may might "
+    "es son era eran fue fueron está están tiene tienen ha han puede pueden 是 "
+)
+_PRONOUNS: Final = " i you he she it we they there that this which who what que yo tú él ella eso "
+_NOT_VERBS: Final = re.compile(r"[但就可还不也都正总算于若只要凡或倒真更]是$|是.*是$")
 _HAN_ENDS: Final = "的"
 
 _INITIAL: Final = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
@@ -182,12 +191,26 @@ class Cutter:
         if not starts_word:
             return (here, Ending.WORD) if self._letters > self._pace.longest else None
         word = f" {self._text[self._word :].strip().casefold()} "
+        if not self._said and word in _VERBS and self._after_subject():
+            return self._word, Ending.WORD
         if self._letters > soft and self._word and word in _CONJUNCTIONS:
             return self._word, Ending.WORD
         room = soft if self._text[-1] in _HAN_ENDS else hard
-        if word in _LEANING:
+        if word in _LEANING or char.isupper() or char.isdigit():  # siglo XVI, room 214, New York
             room += 20
         return (here, Ending.WORD) if self._letters > room else None
+
+    def _after_subject(self) -> bool:
+        """Whether the text but for its last word, a verb, may be a subject worth a breath."""
+        before = self._text[: self._word]
+        words = before.casefold().split()
+        return (
+            sum(map(_letters, before)) >= self._pace.subject
+            and not self._comma
+            and f" {words[-1]} " not in _PRONOUNS
+            and not any(f" {word} " in _VERBS for word in words)
+            and not _NOT_VERBS.search(self._text)
+        )
 
     def _cut(self, at: int, ending: Ending, *, code: bool = False) -> Clause:
         text, self._text = self._text[:at], self._text[at:]

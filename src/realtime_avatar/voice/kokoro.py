@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final, Protocol, cast
@@ -25,6 +26,7 @@ from realtime_avatar.errors import ConfigError, EngineError, InputError, ModelMi
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
 from realtime_avatar.voice.clauses import Pace
+from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
@@ -33,7 +35,7 @@ from realtime_avatar.voice.speech import Session
 _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
 _FEWER_VOICES: Final = "kokoro-voices-ja"
-_DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora", "zh": "zf_xiaoxiao"}
+_DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora*0.7+af_bella*0.3", "zh": "zf_xiaoxiao"}
 _DURATIONS: Final = "/encoder/Cast_output_0"
 _LEADS: Final = {"es": ", "}
 """Said first: without a pause before it, Spanish voices slur a first consonant (Guillermo is
@@ -65,7 +67,10 @@ class Kokoro:
         self._options = context.parse(KokoroOptions)
         self._packs = find_voices(context.store)
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
-        self._session = onnx_session(with_int64_output(file, _DURATIONS), context.threads)
+        model = with_int64_output(file, _DURATIONS)
+        if has_dot_products():
+            model = with_products(model)
+        self._session = onnx_session(model, context.threads)
         self._vocabulary = vocabulary()
         self._loading = Lock()
         self._phonemisers: dict[str, Phonemiser] = {}
@@ -89,12 +94,14 @@ class Kokoro:
             known = ", ".join(_DEFAULTS)
             raise ConfigError(f"kokoro speaks {known}, not {language!r}")
         name = speaker.name if speaker else _DEFAULTS[language]
-        if not speaker and name not in self._packs:
-            name = self.speakers[0]
-        if name not in self._packs:
-            known = ", ".join(self.speakers)
-            raise ConfigError(f"kokoro has no speaker {name!r}; it has: {known}")
-        pack = await step(partial(self._pack, name))
+        parts = blend(name)
+        if not speaker and not all(part in self._packs for part, _ in parts):
+            parts = [(self.speakers[0], 1.0)]
+        for part, _ in parts:
+            if part not in self._packs:
+                known = ", ".join(self.speakers)
+                raise ConfigError(f"kokoro has no speaker {part!r}; it has: {known}")
+        pack = await step(partial(self._mixed, parts))
         await step(partial(self._phonemiser, language))
         british = name.startswith("b")
 
@@ -144,6 +151,11 @@ class Kokoro:
         silence = durations[0, : len(lead) + 1].sum(keepdims=True)
         return wave, np.concatenate([silence, durations[0, len(lead) + 1 :]])
 
+    def _mixed(self, parts: list[tuple[str, float]]) -> Pack:
+        whole = sum(share for _, share in parts)
+        pack = sum(share / whole * self._pack(part) for part, share in parts)
+        return np.asarray(pack, np.float32)
+
     def _pack(self, name: str) -> Pack:
         pack = self._packs[name]
         if isinstance(pack, Path):
@@ -179,6 +191,25 @@ class Shelf(Protocol):
     def has(self, model: str) -> bool: ...
 
     def path(self, model: str) -> Path: ...
+
+
+def blend(name: str) -> list[tuple[str, float]]:
+    """Return the speakers of a blend, "ef_dora*0.7+af_bella*0.3", and their shares.
+
+    Raises:
+        ConfigError: if a share is no positive number.
+    """
+    parts: list[tuple[str, float]] = []
+    for part in name.split("+"):
+        speaker, _, share = part.partition("*")
+        try:
+            weight = float(share or 1)
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < inf:
+            raise ConfigError(f"the share of a voice is a positive number, not {share!r}")
+        parts.append((speaker, weight))
+    return parts
 
 
 def find_voices(store: Shelf) -> dict[str, Path | Pack]:

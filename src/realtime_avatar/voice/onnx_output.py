@@ -7,6 +7,8 @@ also has this output" are all that is needed, and the verified file stays as it 
 
 from pathlib import Path
 
+from realtime_avatar.voice.protobuf import field
+
 
 def with_int64_output(model: Path, tensor: str) -> bytes:
     """Return an ONNX model that also outputs one of its inner tensors.
@@ -20,11 +22,6 @@ def with_int64_output(model: Path, tensor: str) -> bytes:
         GraphProto.output 12, ValueInfoProto.name 1 and .type 2, TypeProto.tensor_type 1,
         Tensor.elem_type 1 (7 is INT64).
     """
-    kind = _field(1, bytes([1 << 3, 7]))
-    value = _field(1, tensor.encode()) + _field(2, kind)
-    return model.read_bytes() + _field(7, _field(12, value))
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    """Return a length-delimited protobuf field; numbers below 16, payloads below 128 bytes."""
-    return bytes([number << 3 | 2, len(payload)]) + payload
+    kind = field(1, field(1, 7))
+    value = field(1, tensor.encode()) + field(2, kind)
+    return model.read_bytes() + field(7, field(12, value))

@@ -81,7 +81,10 @@ class Reader:
     def _words(self, text: str) -> Iterator[Spoken]:
         """Yield the words of all runs, with the symbols that the model knows."""
         before = " "
-        for language, run in runs(readable(text, self._language), self._language):
+        text = readable(text, self._language)
+        if self._language == "zh":
+            text = spoken(text, "zh")  # whole: the letters of "25km" and "28°C" are not English
+        for language, run in runs(text, self._language):
             said = self._phonemiser(language)(spoken(run, language))
             for word in [*said, Spoken(" ", " ")]:
                 symbols = ""

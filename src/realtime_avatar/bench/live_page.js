@@ -1,0 +1,164 @@
+// What a browser hears and sees of a conversation, kept until it is asked for.
+//
+// All times are this page's own, in milliseconds (performance.now). Sound, the microphone's
+// and the avatar's, is kept as levels of 5 ms, each with the time at which the track gave it
+// to the page: Web Audio would hold the microphone back for a tenth of a second and more.
+// Pictures are kept as small grey crops, when the browser shows them.
+
+const BATCH = 20; // levels
+const HOPS = 200; // levels a second
+const SIDE = 144; // of the crops, pixels
+const PATIENCE = 20000; // ms to connect
+
+const kept = { microphone: [], voice: [], pictures: [], events: [], stats: [] };
+const faces = []; // one Uint8Array of SIDE * SIDE for each picture
+const video = Object.assign(document.createElement("video"), { autoplay: true, playsInline: true });
+let connection, session, box;
+
+async function gathered() {
+  while (connection.iceGatheringState !== "complete") {
+    await new Promise((resolve) =>
+      connection.addEventListener("icegatheringstatechange", resolve, { once: true }));
+  }
+}
+
+// Keep the levels of a track: [when the last of them came, seconds of sound before, levels].
+async function listen(track, batches) {
+  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+  let [samples, count, sum, levels, before] = [0, 0, 0, [], 0];
+  for (;;) {
+    const { value: data, done } = await reader.read();
+    if (done) return;
+    const rate = data.sampleRate;
+    const sound = new Float32Array(data.numberOfFrames);
+    data.copyTo(sound, { planeIndex: 0, format: "f32-planar" });
+    data.close();
+    for (const sample of sound) {
+      sum += sample * sample;
+      samples++;
+      if (++count < rate / HOPS) continue;
+      levels.push(Math.sqrt(sum / count));
+      [count, sum] = [0, 0];
+    }
+    if (levels.length < BATCH) continue;
+    batches.push([performance.now(), before, levels]);
+    [levels, before] = [[], samples / rate - count / rate];
+  }
+}
+
+function look() {
+  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  const pen = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
+  const seen = (now, about) => {
+    video.requestVideoFrameCallback(seen);
+    if (!box) return;
+    pen.drawImage(video, box.left, box.top, box.side, box.side, 0, 0, SIDE, SIDE);
+    const { data } = pen.getImageData(0, 0, SIDE, SIDE);
+    const grey = new Uint8Array(SIDE * SIDE);
+    for (let i = 0, j = 0; i < grey.length; i++, j += 4) {
+      grey[i] = (77 * data[j] + 150 * data[j + 1] + 29 * data[j + 2]) >> 8;
+    }
+    faces.push(grey);
+    kept.pictures.push([about.expectedDisplayTime, about.presentedFrames]);
+  };
+  video.requestVideoFrameCallback(seen);
+}
+
+async function connect() {
+  const microphone = await navigator.mediaDevices.getUserMedia({
+    audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  });
+  listen(microphone.getAudioTracks()[0], kept.microphone);
+  const context = new AudioContext({ latencyHint: "interactive" }); // knows the speaker's delay
+  new ConstantSourceNode(context, { offset: 0 }).connect(context.destination);
+  await context.resume();
+  connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+  const stream = new MediaStream();
+  connection.ontrack = ({ track, receiver }) => {
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    stream.addTrack(track);
+    video.srcObject = stream;
+    if (track.kind === "audio") listen(track, kept.voice);
+  };
+  const channel = connection.createDataChannel("events", { ordered: true });
+  channel.onmessage = ({ data }) => kept.events.push([performance.now(), JSON.parse(data)]);
+  const opened = new Promise((resolve) => (channel.onopen = resolve));
+  connection.addTrack(microphone.getAudioTracks()[0], microphone);
+  connection.addTransceiver("video", { direction: "recvonly" });
+  await connection.setLocalDescription();
+  await gathered();
+  const answer = await fetch("/api/v1/sessions", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ sdp: connection.localDescription.sdp, type: "offer" }),
+  });
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.error);
+  session = told.id;
+  await connection.setRemoteDescription(told);
+  await opened;
+  while (!video.videoWidth) await new Promise((resolve) => setTimeout(resolve, 50));
+  document.body.replaceChildren(video);
+  look();
+  const latency = microphone.getAudioTracks()[0].getSettings().latency ?? 0;
+  return { microphone: latency, speaker: context.outputLatency || context.baseLatency };
+}
+
+globalThis.bench = {
+  side: SIDE,
+
+  // Open a conversation; return the delays of microphone and speaker, seconds.
+  connect() {
+    const late = new Promise((_, reject) =>
+      setTimeout(() => reject(new Error("there is no connection")), PATIENCE));
+    return Promise.race([connect(), late]);
+  },
+
+  // Return the picture that is shown, as the address of a PNG.
+  picture() {
+    const canvas = Object.assign(document.createElement("canvas"),
+      { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    return canvas.toDataURL("image/png");
+  },
+
+  // Keep this square of every picture from now on.
+  watch(square) {
+    box = square;
+  },
+
+  // Keep the browser's own figures of now.
+  async note() {
+    const report = await connection.getStats();
+    const inbound = [...report.values()].filter(({ type }) => type === "inbound-rtp");
+    kept.stats.push([performance.now(), inbound]);
+  },
+
+  // Wait until the avatar has nothing more to say, at most so many milliseconds.
+  async idle(patience) {
+    const until = performance.now() + patience;
+    const states = () => kept.events.filter(([, event]) => event.type === "state");
+    while (states().at(-1)?.[1].state !== "idle" && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  },
+
+  // Hang up and return everything but the crops.
+  async end() {
+    box = undefined; // a picture that comes from now on would have no entry in what is returned
+    connection.close();
+    await fetch(`/api/v1/sessions/${session}`, { method: "DELETE" });
+    return kept;
+  },
+
+  // Return some of the crops, as the base64 of their bytes.
+  crops(first, end) {
+    let bytes = "";
+    for (const face of faces.slice(first, end)) {
+      for (let i = 0; i < face.length; i += 8192) {
+        bytes += String.fromCharCode(...face.subarray(i, i + 8192));
+      }
+    }
+    return btoa(bytes);
+  },
+};

@@ -1,0 +1,83 @@
+"""One answer under way, perhaps only on a guess that the person has finished."""
+
+from dataclasses import dataclass, field
+
+from anyio import CancelScope, Event, current_time
+
+from realtime_avatar.dialogue.turn import Turn
+from realtime_avatar.telemetry.timings import Timings
+
+
+@dataclass(slots=True, eq=False)
+class Answering:
+    """An answer that a session is giving.
+
+    Attributes:
+        number: Of the turn in the session.
+        question: What is answered.
+        language: Of the question and the answer, ISO 639-1.
+        asked: When the person's last sample was spoken, or their message came; like all
+            times here on the event loop's clock, seconds.
+        go: Set once it is certain that they have finished.
+        ended: Set when every stage has let go of its engine.
+        scope: Ends it.
+        timings: Of its stages.
+        turn: Once its engines are open.
+        cut: Whether an interruption ended it.
+    """
+
+    number: int
+    question: str
+    language: str
+    asked: float
+    go: Event = field(default_factory=Event)
+    ended: Event = field(default_factory=Event)
+    scope: CancelScope = field(default_factory=CancelScope)
+    timings: Timings = field(default_factory=Timings)
+    turn: Turn | None = None
+    cut: bool = False
+    _marks: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def heard(self) -> str:
+        """The words that were heard; known when it has ended."""
+        return self.turn.heard.strip() if self.turn else ""
+
+    @property
+    def unheard(self) -> str:
+        """The words that were thought of and not heard."""
+        return _rest(self.turn.text, self.turn.heard).strip() if self.turn else ""
+
+    @property
+    def audible(self) -> bool:
+        """Whether any of it has been heard."""
+        return "playout" in self._marks
+
+    def mark(self, stage: str) -> None:
+        """Note that a stage has its first result now, unless it had one before."""
+        self._marks.setdefault(stage, current_time())
+
+    def stages(self) -> dict[str, float]:
+        """Return when each stage had its first result, seconds after `asked`."""
+        marks = dict(self._marks)
+        for name in ("chat", "voice", "face"):
+            stage = self.timings.stages.get(name)
+            if stage is not None and stage.first is not None:
+                marks[name] = self.timings.start + stage.first
+        return {name: at - self.asked for name, at in sorted(marks.items(), key=lambda m: m[1])}
+
+    async def stop(self) -> None:
+        """End it; return when every stage has let go of its engine."""
+        self.cut = True
+        self.scope.cancel()
+        await self.ended.wait()
+
+
+def _rest(text: str, heard: str) -> str:
+    """Return what follows the words heard, which may differ in white space."""
+    letters = len("".join(heard.split()))
+    for at, letter in enumerate(text):
+        if letters == 0:
+            return text[at:]
+        letters -= not letter.isspace()
+    return ""

@@ -1,0 +1,179 @@
+"""Telling the avatar's own voice, come back by the microphone, from somebody speaking.
+
+A browser cancels most of the echo; what is left, or all of it where nothing cancels, comes
+back some hundred milliseconds later at an unknown level, coloured by loudspeaker and room.
+So what was played is compared by its energy in some bands, 100 times a second: the delay
+is where both rise and fall together, the level is what is usual lately in each band, and what
+exceeds the echo so predicted is somebody else's.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.dialogue.bands import BANDS, HOP, Bands
+from realtime_avatar.hearing.activity import RATE
+from realtime_avatar.media import Audio
+from realtime_avatar.media.resample import Resampler
+
+FADE: Final = 10**-0.1  # of a sound in a room, power a frame: 60 dB in 0.6 s
+
+LONGEST: Final = 65  # frames: the most that the echo may be late
+NEAR: Final = 4  # frames by which networks make the delay vary
+KEPT: Final = 512  # frames that are remembered
+COMPARED: Final = 200  # frames that the delay is found from
+ALIKE: Final = 0.6  # correlation from which it counts as found
+LEVELS: Final = 300  # frames that the levels are learnt from
+FEW: Final = 30  # frames below which they are not known
+MANY: Final = 150  # frames after which there is no echo if no delay was found
+OFTEN: Final = 10  # looks from one reckoning of delay, levels and noise to the next
+
+AUDIBLE: Final = 1e3  # mean power in a band below which nothing is played; samples are int16
+USUAL: Final = 75  # percentile of the levels that the echo is taken to have
+RARE: Final = 95  # and while its delay is not known
+ABOVE: Final = 6.0  # power by which sound must exceed the echo that is due, and the noise
+WINDOW: Final = 12  # frames that are looked at together
+SHARE: Final = 0.15  # of their amplitudes: if more exceeds the echo, somebody speaks
+LASTING: Final = 3  # looks in a row at which it must
+
+
+class Echo:
+    """Knows what was played and says whether it explains what the microphone hears."""
+
+    def __init__(self) -> None:
+        self._resampler = Resampler(RATE)
+        self._speaker, self._ear = Bands(), Bands()
+        self._played = _Ring(KEPT)  # with the room's reverberation
+        self._heard, self._due = _Ring(KEPT), _Ring(KEPT)  # and what was played, as it is due
+        self._ratios = _Ring(LEVELS)  # of these two, while something is played
+        self._levels = self._noise = np.zeros(BANDS)
+        self._ahead: float | None = None  # frames that were played before the first was heard
+        self._delay: int | None = None  # frames
+        self._looks = self._foreign_looks = 0
+        self._start = 0  # sample of the microphone that its first frame begins with
+        self._foreign: int | None = 0  # frame from which sound is not the echo
+
+    @property
+    def foreign_since(self) -> int | None:
+        """First sample of the microphone from which speech is not the echo; None while it is."""
+        return None if self._foreign is None else self._start + self._foreign * HOP
+
+    def explains(self, start: int, end: int) -> bool:
+        """Tell whether there was nothing but echo between two samples of the last seconds."""
+        first, last = (start - self._start) // HOP, (end - self._start) // HOP
+        audible = self._due.get(first, last).mean(1) > AUDIBLE
+        return bool(audible.any()) and self._known and self._share(first, last) < SHARE
+
+    def played(self, audio: Audio) -> None:
+        """Take what is played now: consecutive beats of the playout, silent ones too."""
+        for energy in self._speaker.push(self._resampler.push(audio)):
+            self._played.push(np.maximum(energy, self._played.newest * FADE))
+
+    def hear(self, audio: Audio) -> None:
+        """Take what the microphone hears, consecutive, at 16 kHz."""
+        if not self._heard.count:
+            self._start = audio.start
+        for energy in self._ear.push(audio):
+            due = self._expected()
+            self._heard.push(energy)
+            self._due.push(due)
+            if due.mean() > AUDIBLE:
+                self._ratios.push(energy / (due + 1))
+        self._look()
+
+    def _expected(self) -> NDArray[np.float64]:
+        """Return what was played when the frame to come would have been, were it the echo."""
+        ahead = self._played.count - self._heard.count
+        if self._ahead is None or abs(ahead - self._ahead) > LONGEST:
+            self._ahead = ahead
+        self._ahead += (ahead - self._ahead) / 50
+        now = self._heard.count + round(self._ahead)
+        if self._delay is None:
+            return self._played.get(now - LONGEST, now).max(0)
+        return self._played.get(now - self._delay - NEAR, now - self._delay + NEAR + 1).max(0)
+
+    def _look(self) -> None:
+        now = self._heard.count
+        audible = bool((self._due.get(now - WINDOW, now).mean(1) > AUDIBLE).any())
+        if self._looks % OFTEN == 0 and now > LONGEST:
+            self._reckon(audible)
+        self._looks += 1
+        if not audible:
+            self._foreign_looks = 0
+            if self._foreign is None:
+                self._foreign = now
+        elif self._known and self._share(now - WINDOW, now) > SHARE:
+            self._foreign_looks += 1
+            if self._foreign_looks == LASTING:
+                self._foreign = now - WINDOW
+            elif self._foreign_looks < LASTING:
+                self._foreign = None
+        else:
+            self._foreign_looks, self._foreign = 0, None
+
+    @property
+    def _known(self) -> bool:
+        """Whether enough was heard to tell what comes back, or that nothing does."""
+        return self._ratios.count >= (MANY if self._delay is None else FEW)
+
+    def _share(self, first: int, last: int) -> float:
+        heard, due = self._heard.get(first, last), self._due.get(first, last)
+        above = np.maximum(heard - ABOVE * (self._levels * due + self._noise), 0)
+        return float(np.sqrt(above).sum() / (np.sqrt(heard).sum() + 1))
+
+    def _reckon(self, audible: bool) -> None:
+        """Learn the room again."""
+        now = self._heard.count
+        self._noise = np.percentile(self._heard.get(max(0, now - KEPT), now), 10, axis=0)
+        if not audible:
+            return
+        self._find_delay()
+        count = self._ratios.count
+        ratios = self._ratios.get(max(0, count - LEVELS), count)
+        if len(ratios):
+            usual = RARE if self._delay is None else USUAL
+            self._levels = np.percentile(ratios, usual, axis=0)
+
+    def _find_delay(self) -> None:
+        """Find the delay at which the loudness of what is heard follows what was played."""
+        now = self._heard.count
+        count = min(COMPARED, now)
+        heard = _decibels(self._heard.get(now - count, now))
+        heard -= heard.mean(0)
+        end = now + round(self._ahead or 0)
+        played = _decibels(self._played.get(end - count - LONGEST, end))
+        windows = np.lib.stride_tricks.sliding_window_view(played, count, axis=0)
+        spread = np.sqrt((windows.var(2).sum(1) * count) * (heard**2).sum()) + 1e-9
+        alike = np.einsum("dbn,nb->d", windows, heard) / spread
+        best = int(alike.argmax())
+        if alike[best] >= ALIKE:
+            if self._delay is None:
+                self._ratios = _Ring(LEVELS)
+            self._delay = LONGEST - best
+
+
+class _Ring:
+    """The newest frames of energies; what is not there, old or to come, is silence."""
+
+    def __init__(self, size: int) -> None:
+        self._frames = np.zeros((size, BANDS))
+        self.count = 0
+
+    @property
+    def newest(self) -> NDArray[np.float64]:
+        return self._frames[(self.count - 1) % len(self._frames)]
+
+    def push(self, frame: NDArray[np.float64]) -> None:
+        self._frames[self.count % len(self._frames)] = frame
+        self.count += 1
+
+    def get(self, first: int, last: int) -> NDArray[np.float64]:
+        """Return the frames from one to another, counted since the beginning."""
+        index = np.arange(first, last)
+        there = (index >= 0) & (index >= self.count - len(self._frames)) & (index < self.count)
+        return self._frames[index % len(self._frames)] * there[:, None]
+
+
+def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 10 * np.log10(power + AUDIBLE / 10)

@@ -1,0 +1,64 @@
+"""No jump in what is shown, whatever happens to the stream that it comes from."""
+
+from collections import deque
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_FADE: Final = 0.25  # seconds
+_KEPT: Final = 32  # frames that may be taken back
+
+
+class Continuity:
+    """Joins rows of motion that do not follow one another.
+
+    Where the stream breaks, the difference between what was last seen and what comes next
+    is carried along and fades. (Inertialization: Bollo, "Inertialization: high-performance
+    animation transitions in Gears of War", GDC 2018.)
+
+    Args:
+        fps: Rows a second.
+    """
+
+    def __init__(self, fps: int) -> None:
+        self._fade = 1 / (_FADE * fps)  # of the whole fade, a row
+        self._shown = deque[tuple[bool, Floats]](maxlen=_KEPT)
+        self._off: Floats | None = None
+        self._faded = 1.0
+        self._broken = False
+
+    def join(self, row: Floats, *, said: bool) -> Floats:
+        """Return the next row as it is to be shown.
+
+        Args:
+            row: float32 (columns,), of the speech or of the life between.
+            said: Which of the two.
+        """
+        if self._shown and (self._broken or said != self._shown[-1][0]):
+            self._off, self._faded = self._shown[-1][1] - row, 0.0
+        self._broken = False
+        if self._off is None:
+            return row
+        self._faded += self._fade
+        x = min(self._faded, 1.0)
+        off = self._off * np.float32(1 - x * x * (3 - 2 * x))
+        if x == 1:
+            self._off = None
+        return (row + off).astype(np.float32)
+
+    def keep(self, row: Floats, *, said: bool) -> None:
+        """Take note that a row of `join` is given to be seen."""
+        self._shown.append((said, row))
+
+    def take_back(self, rows: int = 0) -> None:
+        """Go on from the row before the last `rows`, which were never seen.
+
+        Only speech is taken back: what lives between is seen as soon as it is made.
+        """
+        while rows > 0 and len(self._shown) > 1 and self._shown[-1][0]:
+            self._shown.pop()
+            rows -= 1
+        self._broken = True

@@ -1,0 +1,161 @@
+"""The web application: the page, its routes, and what operators ask for."""
+
+from importlib.resources import as_file, files
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from realtime_avatar import __version__
+from realtime_avatar.errors import (
+    AvatarError,
+    CapacityError,
+    ConfigError,
+    ConsentError,
+    InputError,
+)
+from realtime_avatar.server.avatars import MAX_BYTES
+from realtime_avatar.server.routes import router
+from realtime_avatar.server.service import Service
+from realtime_avatar.server.socket import socket_router
+
+# No request leaves for another host. Pictures from blobs are portraits before their upload.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; worker-src 'self';"
+    " style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:;"
+    " connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'self'",
+    "Permissions-Policy": "microphone=(self), autoplay=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    # A new version is used at once; what has not changed is not sent again.
+    "Cache-Control": "no-cache",
+}
+_STATUS: Final[dict[type[AvatarError], int]] = {
+    InputError: 422,
+    ConfigError: 422,
+    ConsentError: 403,
+    CapacityError: 503,
+}
+
+
+def create_app(service: Service) -> FastAPI:
+    """Return the application that serves a loaded service."""
+    app = FastAPI(title="Realtime Avatar", version=__version__, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.include_router(router)
+    app.include_router(socket_router)
+    _operate(app, service)
+    _serve_page(app)
+    app.add_exception_handler(AvatarError, _refuse)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(_Headers)
+    if service.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=service.settings.origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Content-Type"],
+        )
+    return app
+
+
+def _operate(app: FastAPI, service: Service) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "alive", "version": __version__}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        places = service.calls.places
+        body = {"status": "ready" if places else "full", "places": places}
+        return JSONResponse(body, 200 if places else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(
+            service.metrics.text(), headers={"Content-Type": service.metrics.content_type}
+        )
+
+    _ = health, ready, metrics
+
+
+def _serve_page(app: FastAPI) -> None:
+    with as_file(files("realtime_avatar") / "web") as folder:
+        app.mount("/web", StaticFiles(directory=folder))
+
+        @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+        async def page() -> FileResponse:
+            return FileResponse(folder / "index.html")
+
+        _ = page
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+    headers: dict[str, str] = {}
+    if isinstance(error, CapacityError):
+        headers["Retry-After"] = str(round(error.retry_after))
+    return JSONResponse({"error": str(error)}, status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first: dict[str, Any] = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "body")
+    return JSONResponse({"error": f"{where}: {first['msg']}".removeprefix(": ")}, 422)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    structlog.stdlib.get_logger("realtime_avatar").error(
+        "request failed", path=request.url.path, exc_info=error
+    )
+    return JSONResponse({"error": "something went wrong on the server"}, 500)
+
+
+class _Headers:
+    """Adds the headers that every answer has, and refuses bodies that are too large."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message if size <= MAX_BYTES else {"type": "http.disconnect"}
+
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BYTES:
+            answer = JSONResponse({"error": f"more than {MAX_BYTES // 1_000_000} MB"}, 413)
+            await answer(scope, receive, with_headers)
+            return
+        await self._app(scope, limited, with_headers)

@@ -1,0 +1,120 @@
+"""The avatars that people may talk to: the owner's, and those that they bring themselves."""
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from secrets import token_urlsafe
+from typing import Final
+
+import numpy as np
+from anyio import to_thread
+from numpy.typing import NDArray
+from PIL import Image
+
+from realtime_avatar.dialogue.ensemble import FPS, Ensemble
+from realtime_avatar.engines.ports import FaceEngine, Rig
+from realtime_avatar.errors import InputError
+from realtime_avatar.face.portrait import default_portrait, read_portrait
+
+SIDE: Final = 512
+"""Width and height of every avatar's pictures, pixels."""
+
+MAX_BYTES: Final = 20_000_000
+"""Of a portrait's file."""
+
+_BROUGHT: Final = 32  # portraits that people brought which are kept
+_NAME: Final = 60  # characters
+_QUALITY: Final = 90  # of the JPEG that stands for an avatar until its video comes
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """One that can be talked to.
+
+    Attributes:
+        id: Unguessable for one that somebody brought.
+        name: What it is called.
+        rig: Its portrait, ready to move.
+        picture: JPEG of its first picture.
+    """
+
+    id: str
+    name: str
+    rig: Rig
+    picture: bytes
+
+
+class Avatars:
+    """Keeps them, in memory only.
+
+    One that somebody brought is known by its id alone and in no list, so that nobody else
+    finds it; the one not used for longest makes room for a new one.
+
+    Args:
+        ensemble: Whose face moves them.
+    """
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self._ensemble = ensemble
+        self.own: tuple[Avatar, ...] = ()
+        """The owner's, the first being who answers if nobody else is asked for."""
+        self._brought: OrderedDict[str, Avatar] = OrderedDict()
+
+    async def load(self) -> None:
+        """Enrol the owner's portrait.
+
+        Raises:
+            InputError: if it cannot be used.
+        """
+        settings = self._ensemble.settings
+        path = settings.portrait or default_portrait()
+        portrait = await to_thread.run_sync(read_portrait, path)
+        self.own = (await self._enrol("default", settings.name, portrait),)
+
+    def get(self, key: str) -> Avatar:
+        """Return the one with an id; the first of the owner's for an empty one.
+
+        Raises:
+            InputError: if there is none of that id, or no longer.
+        """
+        for avatar in self.own:
+            if key in ("", avatar.id):
+                return avatar
+        if key not in self._brought:
+            raise InputError("that avatar is not known here; please bring its portrait again")
+        self._brought.move_to_end(key)
+        return self._brought[key]
+
+    async def add(self, image: bytes, name: str) -> Avatar:
+        """Enrol a portrait that somebody brought.
+
+        Args:
+            image: A picture's file.
+            name: What to call it; may be empty.
+
+        Raises:
+            InputError: if it cannot be used, and why.
+        """
+        if len(image) > MAX_BYTES:
+            raise InputError(f"the picture has more than {MAX_BYTES // 1_000_000} MB")
+        portrait = await to_thread.run_sync(read_portrait, io.BytesIO(image))
+        name = " ".join(name.split())[:_NAME] or self._ensemble.settings.name
+        avatar = await self._enrol(token_urlsafe(12), name, portrait)
+        self._brought[avatar.id] = avatar
+        while len(self._brought) > _BROUGHT:
+            self._brought.popitem(last=False)
+        return avatar
+
+    async def _enrol(self, key: str, name: str, portrait: NDArray[np.uint8]) -> Avatar:
+        engine: FaceEngine = await self._ensemble.face()
+        rig = await engine.enrol(portrait, size=(SIDE, SIDE))
+        async with engine.open(rig, fps=FPS) as face:
+            frame = await face.idle()
+        picture = await to_thread.run_sync(_jpeg, frame)
+        return Avatar(key, name, rig, picture)
+
+
+def _jpeg(frame: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()

@@ -1,0 +1,147 @@
+"""All that one server shares between its conversations."""
+
+import gc
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from anyio import create_task_group, to_thread
+from anyio.abc import TaskGroup
+
+from realtime_avatar.config import IceServer, Settings
+from realtime_avatar.dialogue.ensemble import Ensemble
+from realtime_avatar.dialogue.session import open_session
+from realtime_avatar.engines.registry import KINDS
+from realtime_avatar.errors import ModelMissing
+from realtime_avatar.server.avatars import Avatar, Avatars
+from realtime_avatar.server.calls import Calls, OpenSession
+from realtime_avatar.telemetry.metrics import Metrics
+
+_LANGUAGES: Final = {
+    "de": "Deutsch", "en": "English", "es": "Español", "fr": "Français", "hi": "हिन्दी",
+    "it": "Italiano", "ja": "日本語", "ko": "한국어", "pt": "Português", "zh": "中文",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the routes work with; made by `open_service`.
+
+    Attributes:
+        settings: The owner's.
+        ensemble: The engines, loaded.
+        avatars: Those that people may talk to.
+        calls: The conversations.
+        metrics: Their figures.
+        tasks: What calls over WebRTC live in.
+    """
+
+    settings: Settings
+    ensemble: Ensemble
+    avatars: Avatars
+    calls: Calls
+    metrics: Metrics
+    tasks: TaskGroup
+    _voices: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    async def options(self) -> dict[str, Any]:
+        """Return what the page lets a person choose."""
+        from realtime_avatar import __version__
+
+        settings = self.settings
+        return {
+            "name": settings.name,
+            "languages": [
+                {"code": code, "name": _LANGUAGES.get(code, code)} for code in settings.possible
+            ],
+            "avatars": [describe(avatar) for avatar in self.avatars.own],
+            "voices": await self._all_voices(),
+            "ice_servers": [_for_browser(server) for server in settings.ice_servers],
+            "version": __version__,
+        }
+
+    async def _all_voices(self) -> list[dict[str, Any]]:
+        if not self._voices:
+            found: dict[str, dict[str, Any]] = {}
+            for language in self.settings.possible:
+                name, _ = self.settings.voice_for(language)
+                engine, _ = await self.ensemble.voice(language)
+                for speaker in engine.speakers:
+                    key = f"{name}:{speaker}"
+                    found[key] = {"id": key, "name": speaker, "languages": engine.languages}
+            self._voices[:] = found.values()
+        return self._voices
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, open_session: OpenSession = open_session
+) -> AsyncGenerator[Service]:
+    """Load every engine, enrol the owner's portrait, and be ready for calls.
+
+    At the end, each avatar finishes its sentence, for at most `finish_seconds`.
+
+    Args:
+        settings: The owner's.
+        open_session: Makes a session; to be replaced in tests.
+
+    Raises:
+        AvatarError: if an engine or a model is missing, or the portrait cannot be used.
+    """
+    log = structlog.stdlib.get_logger("realtime_avatar")
+    async with Ensemble(settings) as ensemble:
+        await ensemble.load(KINDS)
+        settings = ensemble.settings = await _speakable(ensemble)
+        await ensemble.chat()  # what it compiles would stop every clock for half a second later
+        avatars = Avatars(ensemble)
+        await avatars.load()
+        metrics = Metrics()
+        limiter = to_thread.current_default_thread_limiter()
+        metrics.watch_queue("threads_busy", lambda: int(limiter.borrowed_tokens))
+        metrics.watch_queue("threads_waiting", lambda: limiter.statistics().tasks_waiting)
+        calls = Calls(ensemble, metrics, open_session)
+        gc.collect()
+        gc.freeze()
+        async with create_task_group() as tasks:
+            log.info("ready", places=settings.max_sessions)
+            try:
+                yield Service(settings, ensemble, avatars, calls, metrics, tasks)
+            finally:
+                await calls.finish(settings.finish_seconds)
+                gc.unfreeze()
+
+
+async def _speakable(ensemble: Ensemble) -> Settings:
+    """Load the voices; return the settings without the languages whose voice is not here.
+
+    Raises:
+        ModelMissing: if none is left.
+    """
+    settings, spoken = ensemble.settings, list[str]()
+    for language in settings.possible:
+        try:
+            await ensemble.voice(language)
+            spoken.append(language)
+        except ModelMissing as error:
+            if language == settings.possible[-1] and not spoken:
+                raise
+            log = structlog.stdlib.get_logger("realtime_avatar")
+            log.warning("language left out", language=language, reason=str(error))
+    return settings.model_copy(update={"languages": tuple(spoken)})
+
+
+def describe(avatar: Avatar) -> dict[str, Any]:
+    """Return what the page needs to know of an avatar."""
+    return {
+        "id": avatar.id,
+        "name": avatar.name,
+        "picture": f"/api/v1/avatars/{avatar.id}/picture",
+        "width": avatar.rig.width,
+        "height": avatar.rig.height,
+    }
+
+
+def _for_browser(server: IceServer) -> dict[str, Any]:
+    return server.model_dump(mode="json", exclude_none=True)

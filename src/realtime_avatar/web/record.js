@@ -1,0 +1,118 @@
+// The conversation on record: captions, transcript, the archive, and what can be done with them.
+
+import { Captions } from "./captions.js";
+import { Conversation } from "./conversation.js";
+import { listConversations, Transcript } from "./transcript.js";
+
+const LOGGED = 20; // lines kept for screen readers
+
+/** Shows a conversation everywhere, and keeps it. */
+export class Record {
+  /** @type {Conversation} */
+  conversation;
+  #root;
+  #archive = null;
+  #captions;
+  #transcript;
+  #changed;
+  #opened;
+  #name = "";
+
+  /**
+   * @param {ShadowRoot} root
+   * @param {{changed: () => void, began: () => void, opened: () => void, told: (words: string) => void}} act
+   *   `began`: a new conversation; `opened`: an earlier one goes on; `told`: words to show.
+   */
+  constructor(root, { changed, began, opened, told }) {
+    this.#root = root;
+    this.#changed = changed;
+    this.#captions = new Captions(this.#find(".captions"));
+    this.#transcript = new Transcript(this.#find(".turns"));
+    this.#find(".new").onclick = async () => {
+      this.#follow(new Conversation());
+      began();
+      await this.list();
+    };
+    this.#find(".copy").onclick = async () => {
+      await navigator.clipboard.writeText(this.conversation.text(this.#name));
+      told("Copied.");
+    };
+    this.#find(".download").onclick = () => this.#download();
+    this.#opened = opened;
+    this.#follow(new Conversation());
+  }
+
+  /** The avatar's name. */
+  set name(name) {
+    this.#name = name;
+    this.#show(null);
+  }
+
+  /** Where conversations are kept. */
+  set archive(archive) {
+    this.#archive = archive;
+  }
+
+  /** Tell a screen reader what was said. */
+  log(who, text) {
+    const line = document.createElement("p");
+    line.textContent = `${who}: ${text}`;
+    const log = this.#find(".log");
+    log.append(line);
+    while (log.children.length > LOGGED) log.firstChild.remove();
+  }
+
+  /** List the earlier conversations. */
+  async list() {
+    const all = await this.#archive.conversations();
+    const records = all.filter(({ id }) => id !== this.conversation.id);
+    this.#find(".earlier").hidden = !records.length;
+    listConversations(this.#find(".conversations"), records, {
+      open: async (record) => {
+        this.#follow(Conversation.from(record));
+        this.#opened();
+        await this.list();
+        this.#find("#transcript").focus();
+      },
+      remove: async (record) => {
+        await this.#archive.removeConversation(record.id);
+        await this.list();
+        this.#find("#transcript").focus();
+      },
+    });
+  }
+
+  #find(selector) {
+    return this.#root.querySelector(selector);
+  }
+
+  #follow(conversation) {
+    this.conversation = conversation;
+    conversation.addEventListener("change", ({ detail }) => {
+      if (conversation !== this.conversation) return;
+      this.#show(detail);
+      if (!detail || detail.finished || detail.final) {
+        this.#archive?.keepConversation(conversation.record());
+      }
+    });
+    this.#show(null);
+  }
+
+  #show(turn) {
+    const empty = !this.conversation.turns.length;
+    this.#find("#transcript .empty").hidden = !empty;
+    for (const name of ["copy", "download", "new"]) this.#find(`.${name}`).disabled = empty;
+    this.#captions.show(this.conversation, this.#name);
+    this.#transcript.show(this.conversation, this.#name, turn);
+    this.#changed();
+  }
+
+  #download() {
+    const text = this.conversation.text(this.#name);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = `conversation-${new Date(this.conversation.started).toISOString().slice(0, 10)}.txt`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+}

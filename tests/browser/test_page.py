@@ -1,0 +1,245 @@
+"""The page itself: what it keeps, what it shows, and whom it shuts out."""
+
+import http.server
+import io
+import json
+import threading
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Request, expect
+
+from browser.people import Person, Server
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Person]
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def test_an_earlier_conversation_is_opened_in_full(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    person.start(microphone=False)
+    for words in ("First question", "Second question"):
+        person.type(words)
+        person.wait_event("finished", f"e.heard.endsWith('{words}')")
+    person.page.reload()
+    person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
+    person.page.get_by_role("button", name="Transcript", exact=True).click()
+    expect(person.find(".turns li")).to_have_count(0)
+    person.page.get_by_role("button", name="First question").first.click()
+    expect(person.find(".turns .avatar")).to_have_text(
+        ["AvaYou said: First question", "AvaYou said: Second question"]
+    )
+    with person.page.expect_request("**/api/v1/sessions") as asked:
+        person.page.locator("#transcript .close-panel").click()
+        person.start(microphone=False)
+    assert [said["text"] for said in sent(asked.value)["history"]] == [
+        "First question",
+        "You said: First question",
+        "Second question",
+        "You said: Second question",
+    ]
+
+
+def test_the_transcript_is_copied_downloaded_and_begun_anew(server: Server, visit: Visit) -> None:
+    person = visit(server.address, context={"permissions": ["clipboard-read", "clipboard-write"]})
+    person.start(microphone=False)
+    person.type("Hello")
+    person.wait_event("finished")
+    page = person.page
+    page.get_by_role("button", name="Transcript", exact=True).click()
+    page.get_by_role("button", name="Copy the transcript").click()
+    expect(page.get_by_role("alert")).to_contain_text("Copied.")
+    text = "You: Hello\n\nAva: You said: Hello"
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the transcript").click()
+    assert Path(download.value.path()).read_text("utf-8") == text
+    page.get_by_role("button", name="New conversation").click()
+    expect(person.find(".turns li")).to_have_count(0)
+    expect(person.find(".captions")).to_be_empty()
+    expect(person.find(".conversations .title")).to_have_text("Hello")
+
+
+def test_a_dropped_portrait_becomes_the_avatar(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    drop(person, "ada_lovelace.png", portrait())
+    expect(person.page.get_by_role("heading", name="Talk with ada lovelace")).to_be_visible()
+    with person.page.expect_request("**/api/v1/sessions") as asked:
+        person.start(microphone=False)
+    assert sent(asked.value)["avatar"]
+    # It is still there after a reload, and gone when it is removed.
+    person.page.reload()
+    expect(person.page.get_by_role("heading", name="Talk with ada lovelace")).to_be_visible()
+    person.page.get_by_role("button", name="Settings").click()
+    person.page.get_by_role("button", name="Remove the portrait “ada lovelace”").click()
+    expect(person.page.get_by_role("heading", name="Talk with Ava")).to_be_visible()
+
+
+def test_a_portrait_that_cannot_be_used_is_explained(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    drop(person, "notes.txt", b"not a picture", "text/plain")
+    expect(person.page.get_by_role("alert")).to_contain_text("The portrait must be a picture")
+
+
+def test_the_latency_panel_is_on_a_key(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    person.start(microphone=False)
+    person.find("button.type").click()
+    person.type("Hello")
+    person.wait_event("timings")
+    person.page.keyboard.press("l")  # typed into the field
+    expect(person.find(".latency")).to_be_hidden()
+    person.find("button.stop").evaluate("button => button.getRootNode().activeElement.blur()")
+    person.page.keyboard.press("l")
+    expect(person.find(".latency tbody")).to_contain_text("First sound")
+    expect(person.find(".latency dl")).to_contain_text("WebRTC")
+    person.page.keyboard.press("l")
+    expect(person.find(".latency")).to_be_hidden()
+
+
+def test_nothing_jumps_on_a_phone(server: Server, visit: Visit) -> None:
+    person = visit(server.address, context=PHONE)
+    page = person.page
+    expect(page.get_by_role("button", name="Start talking")).to_be_in_viewport(ratio=1)
+    person.start(microphone=False)
+    places = [place(person, selector) for selector in (".picture", ".captions", ".dock")]
+    assert places[0]["height"] > 844 * 0.6
+    person.type("A long question, " * 12)
+    person.wait_event("finished")
+    assert [place(person, selector) for selector in (".picture", ".captions", ".dock")] == places
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for button in page.get_by_role("button").all():
+        if button.is_visible():
+            box = button.bounding_box()
+            assert box is not None
+            assert box["width"] >= 40
+            assert box["height"] >= 40
+            assert 0 <= box["x"] <= 390 - box["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(390, 844), (1440, 900)], ids=["phone", "desktop"])
+def test_axe_finds_no_barrier(
+    server: Server, visit: Visit, scheme: str, size: tuple[int, int]
+) -> None:
+    viewport = {"width": size[0], "height": size[1]}
+    person = visit(server.address, context={"color_scheme": scheme, "viewport": viewport})
+    page = person.page
+    assert barriers(person) == []
+    person.start()
+    person.type("Hello")
+    person.wait_event("finished")
+    page.get_by_role("button", name="Type a message").click()
+    page.keyboard.press("l")
+    assert barriers(person) == []
+    page.keyboard.press("l")
+    for panel in ("Transcript", "Settings"):
+        page.get_by_role("button", name=panel, exact=True).click()
+        assert barriers(person) == []
+        page.keyboard.press("Escape")
+
+
+def test_everything_is_reached_by_keyboard(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    page = person.page
+    names: list[str] = []
+    focus = "avatar.shadowRoot.activeElement"
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        names.append(person.run(f"{focus}?.ariaLabel || {focus}?.innerText"))
+    assert names == ["Transcript", "Settings", "Start talking", "Type instead"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    person.wait("avatar.state === 'live'")
+    # The focus goes on to what is used next, and comes back from a panel.
+    assert person.run("avatar.shadowRoot.activeElement.className").startswith("microphone")
+    page.get_by_role("button", name="Settings").focus()
+    page.keyboard.press("Enter")
+    assert person.run("avatar.shadowRoot.activeElement.id") == "settings"
+    page.keyboard.press("Escape")
+    assert person.run("avatar.shadowRoot.activeElement.ariaLabel") == "Settings"
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Generator[str]:
+    """Another site; its address."""
+    handler = partial(_Quiet, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        yield f"http://localhost:{site.server_port}/"
+        site.shutdown()
+        thread.join()
+
+
+def test_another_site_embeds_it_with_one_script_tag(
+    serve: Callable[..., Server], visit: Visit, foreign: str, tmp_path: Path
+) -> None:
+    server = serve(f'origins = ["{foreign.rstrip("/")}"]\n')
+    (tmp_path / "index.html").write_text(
+        f"""<!doctype html><html lang="en"><title>A shop</title>
+        <style>button {{ display: none; color: red; }}</style>
+        <script type="module" src="{server.address}web/realtime-avatar.js"></script>
+        <p>Ask our <b>avatar</b>:</p>
+        <realtime-avatar src="{server.address}" style="width: 360px; height: 480px">
+        </realtime-avatar>
+        <p><input aria-label="Search"></p></html>""",
+        "utf-8",
+    )
+    person = visit(foreign)
+    person.start()
+    person.type("Do you ship abroad?")
+    assert person.wait_event("finished")["heard"] == "You said: Do you ship abroad?"
+    assert person.run("avatar.dataset.transport") == "webrtc"
+    # Keys of the site are its own.
+    person.page.get_by_role("textbox", name="Search").press("l")
+    person.page.locator("body").press("l")
+    expect(person.find(".latency")).to_be_hidden()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """Say nothing."""
+
+
+def barriers(person: Person) -> list[str]:
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    person.page.wait_for_timeout(500)  # colours have settled
+    found = Axe().run(person.page, options=options).response["violations"]
+    return [f"{fault['id']}: {node['html']}" for fault in found for node in fault["nodes"]]
+
+
+def place(person: Person, selector: str) -> dict[str, float]:
+    box = person.find(selector).bounding_box()
+    assert box is not None
+    return {name: round(float(value)) for name, value in box.items()}  # type: ignore[call-overload]
+
+
+def sent(request: Request) -> dict[str, Any]:
+    return json.loads(request.post_data or "{}")
+
+
+def portrait() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (256, 256), (180, 140, 120)).save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(person: Person, name: str, content: bytes, kind: str = "image/png") -> None:
+    """Drop a file on the element."""
+    person.find(".app").evaluate(
+        """(app, [name, content, type]) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([new Uint8Array(content)], name, { type }));
+          const options = { dataTransfer, bubbles: true, cancelable: true };
+          for (const step of ["dragover", "drop"]) app.dispatchEvent(new DragEvent(step, options));
+        }""",
+        [name, list(content), kind],
+    )

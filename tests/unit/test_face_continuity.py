@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_avatar.face.continuity import Continuity
+
+Floats = NDArray[np.float32]
+
+
+def shown(continuity: Continuity, values: list[float], *, said: bool) -> list[float]:
+    made: list[float] = []
+    for value in values:
+        row = continuity.join(np.array([value], np.float32), said=said)
+        continuity.keep(row, said=said)
+        made.append(float(row[0]))
+    return made
+
+
+def test_an_unbroken_stream_is_left_as_it_is():
+    rows = [0.0, 0.5, 0.2, 0.9]
+    assert shown(Continuity(25), rows, said=True) == pytest.approx(rows)
+
+
+@pytest.mark.parametrize("fps", [25, 30, 50])
+def test_a_change_of_stream_fades_in_over_a_quarter_of_a_second(fps: int):
+    continuity = Continuity(fps)
+    shown(continuity, [1.0] * 5, said=True)
+    after = shown(continuity, [0.0] * fps, said=False)
+    assert after[0] > 0.9
+    assert sorted(after, reverse=True) == after
+    assert -min(np.diff([1.0, *after])) < 1.6 / (0.25 * fps)
+    assert after[fps // 4 + 1] == 0
+
+
+def test_what_was_never_seen_is_not_gone_on_from():
+    continuity = Continuity(50)
+    shown(continuity, [0.0, 0.1, 0.2, 0.6, 1.0], said=True)
+    continuity.take_back(2)
+    assert shown(continuity, [1.0], said=True)[0] == pytest.approx(0.2, abs=0.03)
+
+
+def test_what_lives_between_is_never_taken_back():
+    continuity = Continuity(50)
+    shown(continuity, [1.0] * 3, said=True)
+    last = shown(continuity, [0.0] * 3, said=False)[-1]
+    continuity.take_back(9)
+    assert shown(continuity, [0.5], said=True)[0] == pytest.approx(last, abs=0.03)
+
+
+def test_more_than_is_remembered_may_be_taken_back():
+    continuity = Continuity(25)
+    continuity.take_back(3)
+    shown(continuity, [0.3], said=True)
+    continuity.take_back(99)
+    assert shown(continuity, [0.0], said=True)[0] == pytest.approx(0.3, abs=0.05)
