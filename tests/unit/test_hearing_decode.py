@@ -61,14 +61,14 @@ def at(seconds: float) -> int:
 )
 def test_a_piece_is_heard_with_silence_around_it(seconds: int, full: bool, length: int) -> None:
     samples = np.full(seconds * RATE, 0.5, np.float32)
-    padded = Decoder(Model([]), 5).encode(samples, full=full)
+    padded = Decoder(Model([])).encode(samples, full=full)
     assert len(padded) == length
     assert np.array_equal(padded.nonzero()[0], np.arange(LEAD, LEAD + len(samples)))
 
 
 def test_text_between_timestamps() -> None:
     model = Model([at(0), 1, 2, at(1.2), at(1.2), 3, at(2)])
-    heard = Decoder(model, 5).decode(None, "en", 2 * RATE)
+    heard = Decoder(model).decode(None, "en", 2 * RATE, beam=5)
     assert heard.text == "w1 w2 w3"
     assert heard.end == 2 * RATE - LEAD
     assert heard.confidence == -4.0 / 8
@@ -78,9 +78,9 @@ def test_text_between_timestamps() -> None:
 
 def test_what_begins_after_the_sound_is_invented() -> None:
     model = Model([at(0), 1, at(2), at(2.5), 2, 3, at(4)])
-    assert Decoder(model, 5).decode(None, "en", 2 * RATE).text == "w1"
-    assert Decoder(model, 5).decode(None, "en", 2 * RATE).end == 2 * RATE
-    assert Decoder(model, 5).decode(None, "en", 3 * RATE).text == "w1 w2 w3"
+    assert Decoder(model).decode(None, "en", 2 * RATE, beam=5).text == "w1"
+    assert Decoder(model).decode(None, "en", 2 * RATE, beam=5).end == 2 * RATE
+    assert Decoder(model).decode(None, "en", 3 * RATE, beam=5).text == "w1 w2 w3"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_begins_after_the_sound_is_invented() -> None:
     ],
 )
 def test_where_whisper_stops(tokens: list[int], end: int) -> None:
-    assert Decoder(Model(tokens), 5).decode(None, "en", 9 * RATE).end == end
+    assert Decoder(Model(tokens)).decode(None, "en", 9 * RATE, beam=5).end == end
 
 
 @pytest.mark.parametrize(
@@ -104,33 +104,33 @@ def test_where_whisper_stops(tokens: list[int], end: int) -> None:
 )
 def test_loops_are_noticed(tokens: list[int], looping: bool) -> None:
     model = Model(tokens)
-    assert Decoder(model, 5).decode(None, "en", 2 * RATE).looping == looping
+    assert Decoder(model).decode(None, "en", 2 * RATE, beam=5).looping == looping
     assert model.seen.max_length == len(model.seen.prompt) + 84
 
 
 def test_there_is_an_end_to_what_whisper_can_say() -> None:
     model = Model(list(range(445)))
-    assert Decoder(model, 5).decode(None, "en", 28 * RATE).looping
+    assert Decoder(model).decode(None, "en", 28 * RATE, beam=5).looping
     assert model.seen.max_length == 448
 
 
 def test_repeats_can_be_forbidden() -> None:
     model = Model([1])
-    Decoder(model, 3).decode(None, "en", RATE)
+    Decoder(model).decode(None, "en", RATE, beam=3)
     assert (model.seen.beam_size, model.seen.no_repeat_ngram_size) == (3, 0)
-    Decoder(model, 3).decode(None, "en", RATE, allow_repeats=False)
+    Decoder(model).decode(None, "en", RATE, beam=3, allow_repeats=False)
     assert model.seen.no_repeat_ngram_size == 3
 
 
 def test_chinese_follows_on_simplified_characters() -> None:
     model = Model([1])
-    Decoder(model, 5).decode(None, "en", RATE)
+    Decoder(model).decode(None, "en", RATE, beam=3)
     plain = model.seen.prompt
-    Decoder(model, 5).decode(None, "zh", RATE)
+    Decoder(model).decode(None, "zh", RATE, beam=3)
     assert model.seen.prompt[-len(plain) :] == plain
     assert "".join(map(chr, model.seen.prompt[1 : -len(plain)])).startswith("我们")
 
 
 def test_probabilities_of_languages() -> None:
     model = Model([])
-    assert Decoder(model, 5).probable(None) == {"zh": 0.7, "en": 0.3}
+    assert Decoder(model).probable(None) == {"zh": 0.7, "en": 0.3}

@@ -38,6 +38,7 @@ class Script:
         self._heard, self._probable = list(heard), list(probable)
         self.asked: list[Any] = []
         self.lengths: list[int] = []
+        self.beams: list[int] = []
 
     def encode(self, samples: Any, *, full: bool) -> str:
         self.asked.append("full" if full else "short")
@@ -47,16 +48,25 @@ class Script:
     def probable(self, encoded: str) -> dict[str, float]:
         return self._probable.pop(0)
 
-    def decode(self, encoded: str, language: str, samples: int, *, allow_repeats: bool) -> Heard:
+    def decode(
+        self, encoded: str, language: str, samples: int, *, beam: int, allow_repeats: bool
+    ) -> Heard:
+        self.beams.append(beam)
         self.asked.append((encoded, language) if allow_repeats else (encoded, language, "once"))
         return self._heard.pop(0) if len(self._heard) > 1 else self._heard[0]
 
 
 def recognizer(
-    script: Any, *languages: str, silero: Any = None, partials: bool = False
+    script: Any,
+    *languages: str,
+    silero: Any = None,
+    partials: bool = False,
+    live: bool = False,
 ) -> WhisperRecognizer:
-    engine: Any = SimpleNamespace(decoder=script, silero=silero or Loudness(), partials=partials)
-    return WhisperRecognizer(engine, languages or ("en",))
+    engine: Any = SimpleNamespace(
+        decoder=script, silero=silero or Loudness(), partials=partials, beam=5, live_beam=2
+    )
+    return WhisperRecognizer(engine, languages or ("en",), live=live)
 
 
 def spoken(*parts: tuple[float, float], start: int = 0) -> list[Audio]:
@@ -160,6 +170,16 @@ async def test_people_rather_go_on_in_their_language() -> None:
     for _ in range(2):
         (final,) = await collect(session.transcribe(stream(spoken(*SENTENCE))))
         assert final.language == "en"
+
+
+async def test_an_utterance_heard_for_longer_is_in_the_language_that_it_began_in() -> None:
+    script = Script([CLEAR], [{"en": 0.02, "es": 0.98}, {"en": 0.99, "es": 0.01}])
+    session = recognizer(script, "en", "es", live=True)
+    for start, language in ((8000, "es"), (8000, "es"), (99_000, "en")):
+        audio = spoken(*SENTENCE, start=start)
+        (final,) = await collect(session.transcribe(stream(audio)))
+        assert final.language == language
+    assert script.beams == [2, 2, 2]
 
 
 async def test_a_loop_is_broken() -> None:

@@ -36,10 +36,11 @@ from realtime_avatar.media import Audio
 MIN_SPEECH_MS: Final = 64
 """Speech after which a turn begins, and goes on."""
 
-MIN_SILENCE_MS: Final = 64
+MIN_SILENCE_MS: Final = 32
 """Silence after which it is recognised what was said until then, in case that was all."""
 
 # From here on in samples at 16 kHz.
+JUDGED: Final = RATE * 64 // 1000  # silence with which the endpointer is asked: it wants some
 NOTHING: Final = RATE // 2  # silence after which noise and fillers are dropped
 SHORT: Final = RATE * 6 // 10  # what is longer may be words that are not understood yet
 UNCLEAR: Final = RATE * 6 // 5  # silence after which that is dropped too
@@ -115,7 +116,7 @@ sample after the last speech."""
 class Listener:
     """Hears one person's turns.
 
-    At the first 64 ms of silence two engines set to work: the recogniser on what was said
+    At the first moment of silence two engines set to work: the recogniser on what was said
     and the endpointer on whether that was all. Silence long enough for the endpointer's
     verdict then ends the turn, and its words are there already; speech that goes on before
     makes them a guess. Recognition runs beside all else, one at a time, a newer one
@@ -228,6 +229,8 @@ class Listener:
         if now - turn.began > LONGEST:
             self.force_end()
         elif turn.pause is not None:
+            if not turn.judged and now - turn.pause >= JUDGED:
+                self._ask(turn, turn.pause)
             self._consider()
         elif self._decoding.idle and now - turn.tried >= PARTIAL:
             self._decode(turn)
@@ -260,9 +263,12 @@ class Listener:
             if turn.pause - turn.began < SHORT:
                 turn.steady = steady(self._microphone.sound(turn.began, turn.pause))
             self._decode(turn)
-            now = self._microphone.end
-            context = self._microphone.sound(max(turn.began - MARGIN, now - CONTEXT), now)
-            self._judging.put(_Job(turn, turn.pause, context))
+
+    def _ask(self, turn: Utterance, pause: int) -> None:
+        """Ask the endpointer whether the turn is over."""
+        turn.judged, now = True, self._microphone.end
+        context = self._microphone.sound(max(turn.began - MARGIN, now - CONTEXT), now)
+        self._judging.put(_Job(turn, pause, context))
 
     def _decode(self, turn: Utterance) -> None:
         now = self._microphone.end
@@ -271,7 +277,7 @@ class Listener:
     async def _recognize(self) -> None:
         while True:
             languages = self._languages
-            async with self._recognizer.open(languages=languages) as recognizer:
+            async with self._recognizer.open(languages=languages, live=True) as recognizer:
 
                 async def hear(job: _Job, recognizer: Recognizer = recognizer) -> None:
                     with self._failing(job.turn, "recognizer"):

@@ -100,7 +100,7 @@ class FakeRecognizer:
 
     @asynccontextmanager
     async def open(
-        self, *, languages: Sequence[str] = ()
+        self, *, languages: Sequence[str] = (), live: bool = False
     ) -> AsyncGenerator["_FakeRecognizerSession"]:
         _known(languages)
         yield _FakeRecognizerSession(self._text, (languages or LANGUAGES)[0])

@@ -169,8 +169,16 @@ class Recognizer(Protocol):
 class RecognizerEngine(Engine, Protocol):
     """Makes recognizers."""
 
-    def open(self, *, languages: Sequence[str] = ()) -> AbstractAsyncContextManager[Recognizer]:
-        """Open a session that hears these languages (ISO 639-1); all it knows if empty.
+    def open(
+        self, *, languages: Sequence[str] = (), live: bool = False
+    ) -> AbstractAsyncContextManager[Recognizer]:
+        """Open a session.
+
+        Args:
+            languages: That it hears (ISO 639-1); all it knows if empty.
+            live: Whether somebody waits: sooner matters more than the last rare word. Audio
+                that begins at the same sample as that of the call before is then the same
+                utterance, heard for longer.
 
         Raises:
             ConfigError: for a language that it does not know.

@@ -24,13 +24,16 @@ T = TypeVar("T")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-async def step(work: Callable[[], T]) -> T:
+async def step(work: Callable[[], T], *, leave: bool = False) -> T:
     """Run `work`, which should take at most about 100 ms, in a worker thread.
 
-    A cancelled caller still waits for it, so that no thread is left inside an engine
-    whose session has been closed.
+    Args:
+        work: What is to be done.
+        leave: Whether a caller that is cancelled leaves the thread to finish alone. Otherwise
+            it waits, so that no thread is left inside an engine whose session has been
+            closed.
     """
-    return await to_thread.run_sync(work)
+    return await to_thread.run_sync(work, abandon_on_cancel=leave)
 
 
 @contextmanager

@@ -52,12 +52,10 @@ class Decoder:
 
     Args:
         model: A `faster_whisper.WhisperModel`.
-        beam: How many hypotheses are followed at once.
     """
 
-    def __init__(self, model: Any, beam: int) -> None:
+    def __init__(self, model: Any) -> None:
         self._model: Any = model
-        self._beam = beam
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -88,7 +86,13 @@ class Decoder:
         return {token[2:-2]: probability for token, probability in found}
 
     def decode(
-        self, encoded: Any, language: str, samples: int, *, allow_repeats: bool = True
+        self,
+        encoded: Any,
+        language: str,
+        samples: int,
+        *,
+        beam: int,
+        allow_repeats: bool = True,
     ) -> Heard:
         """Return the words.
 
@@ -99,6 +103,7 @@ class Decoder:
             encoded: From `encode`.
             language: ISO 639-1.
             samples: Length of the piece.
+            beam: How many hypotheses are followed at once.
             allow_repeats: Whether three tokens may come again in the same order.
         """
         from faster_whisper.tokenizer import Tokenizer
@@ -115,7 +120,7 @@ class Decoder:
         (found,) = model.generate(
             encoded,
             [prompt],
-            beam_size=self._beam,
+            beam_size=beam,
             length_penalty=0,
             no_repeat_ngram_size=0 if allow_repeats else 3,
             max_length=len(prompt) + most,

@@ -31,18 +31,19 @@ async def portions(
         yield join(held)
 
 
-async def compute(stage: str, work: Callable[[], T]) -> T:
+async def compute(stage: str, work: Callable[[], T], *, leave: bool = False) -> T:
     """Run a step in a worker thread; whatever a library raises is an error of this stage.
 
     Args:
         stage: As `EngineError` calls it.
         work: What takes at most about 100 ms.
+        leave: As of `step`.
 
     Raises:
         EngineError: for everything that is not an error of ours already.
     """
     try:
-        return await step(work)
+        return await step(work, leave=leave)
     except AvatarError:
         raise
     except Exception as error:

@@ -26,6 +26,8 @@ from realtime_avatar.models.store import ModelStore
 
 SAME: Final = 3.0  # how much likelier people go on in the language that they spoke last
 SURE: Final = 0.8  # share of a language among the allowed ones below which it is looked at again
+CERTAIN: Final = 0.97  # and from which so much of an utterance tells that of the rest
+LONG_ENOUGH: Final = RATE  # samples
 # What Whisper invents for hums and breath has no_speech of 0.6 and more; what is said has
 # less than 0.45, or is certain enough otherwise.
 NO_SPEECH: Final = 0.5
@@ -43,7 +45,11 @@ class Options(BaseModel):
             of a CTranslate2 folder.
         device: What it runs on.
         compute_type: Of CTranslate2.
+        threads: That one decoding runs on. More are slower: a step of the decoder is so
+            short that its threads wait for one another most of the time (0.23 s on one
+            core, 0.38 s on two).
         beam: Hypotheses followed at once; with fewer it is faster and hears a little worse.
+        live_beam: The same, while somebody waits.
         partials: Whether to guess as soon as the speaker pauses. The guess is kept if
             nothing more is said, so that in a live conversation the last word comes
             sooner; for files it is work for nothing.
@@ -54,7 +60,9 @@ class Options(BaseModel):
     model: str = "whisper-base"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     compute_type: str = "int8"
+    threads: Annotated[int, Field(ge=1)] = 1
     beam: Annotated[int, Field(ge=1, le=10)] = 5
+    live_beam: Annotated[int, Field(ge=1, le=10)] = 2
     partials: bool = False
 
 
@@ -73,11 +81,13 @@ class Whisper:
                 str(folder),
                 device=options.device,
                 compute_type=options.compute_type,
-                cpu_threads=context.threads,
+                cpu_threads=options.threads,
+                num_workers=max(1, context.threads // options.threads),
             )
         except RuntimeError as error:
             raise ModelMissing(f"the model in {folder} cannot be loaded: {error}") from error
-        self.decoder = Decoder(model, options.beam)
+        self.decoder = Decoder(model)
+        self.beam, self.live_beam = options.beam, options.live_beam
         self.silero: Any = open_silero()
         self.partials = options.partials
 
@@ -87,12 +97,14 @@ class Whisper:
         return self.decoder.languages
 
     @asynccontextmanager
-    async def open(self, *, languages: Sequence[str] = ()) -> AsyncGenerator["WhisperRecognizer"]:
+    async def open(
+        self, *, languages: Sequence[str] = (), live: bool = False
+    ) -> AsyncGenerator["WhisperRecognizer"]:
         """Open a session; see `RecognizerEngine.open`."""
         for language in languages:
             if language not in self.languages:
                 raise ConfigError(f"this Whisper model does not know the language {language!r}")
-        yield WhisperRecognizer(self, tuple(languages) or self.languages)
+        yield WhisperRecognizer(self, tuple(languages) or self.languages, live=live)
 
     def close(self) -> None:
         """Let go of the weights."""
@@ -103,9 +115,11 @@ class Whisper:
 class WhisperRecognizer:
     """One session of `Whisper`."""
 
-    def __init__(self, engine: Whisper, languages: tuple[str, ...]) -> None:
-        self._engine, self._languages = engine, languages
+    def __init__(self, engine: Whisper, languages: tuple[str, ...], *, live: bool) -> None:
+        self._engine, self._languages, self._live = engine, languages, live
         self._spoken = ""  # the language that was heard last
+        self._began = -1  # first sample of the utterance that was heard last, and the
+        self._certain = ""  # language of that, if there is no doubt
 
     async def transcribe(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Transcript]:
         """Yield what is said, however long it is.
@@ -120,6 +134,8 @@ class WhisperRecognizer:
             async for portion in stream:
                 if cutter is None:
                     start = portion.start
+                    if not self._live or start != self._began:
+                        self._began, self._certain = start, ""
                     cutter = Cutter(SpeechProbability(engine.silero), portion.rate, start)
                 end = portion.end
                 for piece in await compute("recognizer", partial(cutter.push, portion)):
@@ -141,7 +157,7 @@ class WhisperRecognizer:
         if guess and (guess.start, guess.end) == (piece.start, piece.end):
             return guess
         texts: list[str] = []
-        language, samples = "", piece.samples
+        language, samples = self._certain, piece.samples
         while True:
             heard, language = await self._decode(samples, language)
             if not _said(heard):
@@ -156,14 +172,19 @@ class WhisperRecognizer:
 
     async def _decode(self, samples: NDArray[np.float32], language: str) -> tuple[Heard, str]:
         """Return the words of some speech and its language, which may be known."""
-        decoder = self._engine.decoder
+        engine, decoder, live = self._engine, self._engine.decoder, self._live
+        beam = engine.live_beam if live else engine.beam
 
+        # The decoder holds nothing between steps, so a guess that has become stale is left to
+        # itself and does not keep what was said since waiting.
         async def encode(*, full: bool) -> Any:
-            return await compute("recognizer", partial(decoder.encode, samples, full=full))
+            work = partial(decoder.encode, samples, full=full)
+            return await compute("recognizer", work, leave=live)
 
         async def decode(*, allow_repeats: bool = True) -> Heard:
-            work = partial(decoder.decode, encoded, language, len(samples))
-            return await compute("recognizer", partial(work, allow_repeats=allow_repeats))
+            work = partial(decoder.decode, encoded, language, len(samples), beam=beam)
+            work = partial(work, allow_repeats=allow_repeats)
+            return await compute("recognizer", work, leave=live)
 
         encoded, full = await encode(full=False), False
         if not language:
@@ -171,6 +192,8 @@ class WhisperRecognizer:
             if share < SURE:
                 encoded, full = await encode(full=True), True
                 language, _ = await self._language(encoded)
+            elif self._live and share > CERTAIN and len(samples) > LONG_ENOUGH:
+                self._certain = language
         heard = await decode()
         if heard.looping and not full:
             encoded = await encode(full=True)
@@ -183,7 +206,8 @@ class WhisperRecognizer:
         """Return the likeliest of the session's languages, and its share among them."""
         if len(self._languages) == 1:
             return self._languages[0], 1.0
-        found = await compute("recognizer", partial(self._engine.decoder.probable, encoded))
+        work = partial(self._engine.decoder.probable, encoded)
+        found = await compute("recognizer", work, leave=self._live)
         weights = {language: found.get(language, 0.0) for language in self._languages}
         if self._spoken:
             weights[self._spoken] *= SAME
