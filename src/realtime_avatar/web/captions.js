@@ -1,7 +1,7 @@
 // The last words of both, growing as they are said.
 
 const TURNS = 2; // shown at once
-const CUT = 80; // characters of what was cut off; the transcript has all of it
+const CUT = 60; // characters of what was cut off; the transcript has all of it
 const NEAR = 80; // pixels from the end within which the box follows it
 
 /** Shows the end of a conversation in a box that keeps its size. */
@@ -66,10 +66,15 @@ export class Captions {
     }
     if (cut && !line.element.querySelector("del")) {
       const struck = document.createElement("del");
-      struck.textContent = cut.length > CUT ? `${cut.slice(0, CUT).trimEnd()}…` : cut;
+      struck.textContent = shortened(cut);
       line.element.append(" ", struck);
     }
   }
+}
+
+// Whole words, where words are spaced apart.
+function shortened(cut) {
+  return cut.length > CUT ? `${cut.slice(0, CUT).replace(/\s+\S*$/, "")}…` : cut;
 }
 
 // Words that stay are left alone, so that only what is new fades in.
