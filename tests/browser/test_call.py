@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
-from browser.people import Person, Server
+from browser.people import LOOK, Person, Server
 
 pytestmark = pytest.mark.browser
 
@@ -112,6 +112,28 @@ def test_a_refused_microphone_is_told_and_typing_goes_on(server: Server, visit: 
     expect(person.find(".hint")).to_have_text("No microphone: type your message.")
     person.type("Hello")
     assert person.wait_event("finished")["heard"] == "You said: Hello"
+    # Once it is allowed, it is tried again from where the page says so.
+    person.page.context.grant_permissions(["microphone"])
+    alert = person.page.get_by_role("alert")
+    alert.get_by_role("button", name="Try again").click()
+    expect(person.find(".hint")).to_have_text("Just speak. Ava is listening.")
+    expect(alert).to_be_empty()
+
+
+def test_nobody_is_asked_to_speak_before_somebody_listens(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    held: list[Route] = []
+    person.page.route("**/api/v1/sessions", lambda route: held.append(route))
+    person.page.get_by_role("button", name="Start talking").click()
+    expect(person.find(".doing")).to_have_text("Connecting…")
+    expect(person.find(".hint")).to_have_text("One moment…")
+    expect(person.find("button.microphone.heard")).to_have_count(0)
+    while not held:
+        person.page.wait_for_timeout(LOOK)
+    held[0].continue_()
+    expect(person.find(".hint")).to_have_text("Just speak. Ava is listening.")
+    expect(person.find("button.microphone.heard")).to_have_count(1)
+    expect(person.find(".status")).to_contain_text("Just speak. Ava is listening.")
 
 
 def test_push_to_talk_with_space(server: Server, visit: Visit, speech: NDArray[np.int16]) -> None:
@@ -162,6 +184,17 @@ def test_no_request_goes_anywhere_else(server: Server, visit: Visit) -> None:
     person.start()
     assert len(asked) > 20
     assert [url for url in asked if not url.startswith((server.address, "blob:"))] == []
+
+
+def test_the_language_is_chosen_in_the_middle_of_a_call(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    person.start(microphone=False)
+    person.page.get_by_role("button", name="Settings").click()
+    person.page.get_by_role("combobox", name="Language").select_option("es")
+    person.page.locator("#settings .close-panel").click()
+    person.type("Hola")
+    assert person.wait_event("heard", "e.final")["language"] == "es"
+    expect(person.find(".captions .line.you")).to_have_attribute("lang", "es")
 
 
 def test_another_voice_is_taken_in_the_middle_of_a_call(

@@ -76,6 +76,7 @@ def test_a_server_that_restarts_in_mid_call_is_found_again(
     person.wait_event("finished")
     server.stop(how)
     expect(person.page.get_by_role("alert")).to_contain_text("Reconnecting")
+    expect(person.find(".hint")).to_have_text("One moment…")
     offers: list[str] = []
     person.page.on("request", lambda request: offers.append(request.post_data or ""))
     server.start()

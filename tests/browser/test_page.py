@@ -19,6 +19,7 @@ from browser.people import Person, Server
 pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Person]
+BACKGROUND = "getComputedStyle(avatar.shadowRoot.querySelector('.app')).backgroundColor"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -32,6 +33,7 @@ def test_an_earlier_conversation_is_opened_in_full(server: Server, visit: Visit)
     person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
     person.page.get_by_role("button", name="Transcript", exact=True).click()
     expect(person.find(".turns li")).to_have_count(0)
+    person.page.get_by_text("Earlier ones").click()
     person.page.get_by_role("button", name="First question").first.click()
     expect(person.find(".turns .avatar")).to_have_text(
         ["AvaYou said: First question", "AvaYou said: Second question"]
@@ -64,7 +66,66 @@ def test_the_transcript_is_copied_downloaded_and_begun_anew(server: Server, visi
     page.get_by_role("button", name="New conversation").click()
     expect(person.find(".turns li")).to_have_count(0)
     expect(person.find(".captions")).to_be_empty()
+    expect(person.find(".now .empty")).to_be_visible()
+    page.get_by_text("Earlier ones").click()
     expect(person.find(".conversations .title")).to_have_text("Hello")
+    # What was deleted by mistake comes back.
+    page.get_by_role("button", name="Delete the conversation “Hello”").click()
+    expect(person.find(".earlier .empty")).to_be_visible()
+    page.get_by_role("alert").get_by_role("button", name="Undo").click()
+    expect(person.find(".conversations .title")).to_have_text("Hello")
+
+
+def test_the_transcript_opens_at_its_end_and_tells_on_a_phone(server: Server, visit: Visit) -> None:
+    person = visit(server.address, context={**PHONE, "permissions": ["clipboard-write"]})
+    page = person.page
+    person.start(microphone=False)
+    for number in range(3):
+        person.type(f"Question {number}: {'and ' * 120}")
+        person.wait_event("finished", f"e.heard.includes('Question {number}')")
+    page.get_by_role("button", name="Transcript", exact=True).click()
+    end = page.evaluate(
+        "document.querySelector('realtime-avatar').shadowRoot.querySelector('.now').scrollTop"
+    )
+    assert end > 500
+    expect(person.find(".turns .avatar p").last).to_be_in_viewport(ratio=0.3)
+    # The panel covers the stage, but not what the page has to say.
+    page.get_by_role("button", name="Copy the transcript").click()
+    notice = person.find(".notice")
+    expect(notice).to_contain_text("Copied.")
+    notice.get_by_role("button", name="Close the message").click()
+    expect(notice).to_have_count(0)
+
+
+@pytest.mark.parametrize("means", ["system", "choice"])
+def test_light_and_dark(server: Server, visit: Visit, means: str) -> None:
+    scheme = "dark" if means == "system" else "light"
+    person = visit(server.address, context={"color_scheme": scheme})
+    if means == "choice":
+        person.page.get_by_role("button", name="Settings").click()
+        person.page.get_by_text("Dark", exact=True).click()
+        person.page.reload()  # it is kept
+        person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
+    assert person.run(BACKGROUND) == "rgb(13, 15, 18)"
+    if means == "system":
+        person.page.emulate_media(color_scheme="light")
+        assert person.run(BACKGROUND) == "rgb(255, 255, 255)"
+
+
+def test_captions_never_cut_a_line_in_half(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    person.start(microphone=False)
+    person.type("Bread rises. " * 30)
+    person.wait_event("finished")
+    # Whole rows fit the box, and it stands at the end of one.
+    rows = person.run(
+        """(({ clientHeight, scrollHeight }, line) =>
+          [clientHeight / line, scrollHeight / line])(
+            avatar.shadowRoot.querySelector(".captions"),
+            parseFloat(getComputedStyle(avatar.shadowRoot.querySelector(".line.avatar")).lineHeight))"""
+    )
+    assert all(abs(count - round(count)) < 0.1 for count in rows)
+    assert rows[1] > rows[0]
 
 
 def test_a_dropped_portrait_becomes_the_avatar(server: Server, visit: Visit) -> None:
@@ -98,9 +159,20 @@ def test_the_latency_panel_is_on_a_key(server: Server, visit: Visit) -> None:
     expect(person.find(".latency")).to_be_hidden()
     person.find("button.stop").evaluate("button => button.getRootNode().activeElement.blur()")
     person.page.keyboard.press("l")
+    expect(person.find(".latency .turn")).to_have_text("Hello")
     expect(person.find(".latency tbody")).to_contain_text("First sound")
     expect(person.find(".latency dl")).to_contain_text("WebRTC")
     person.page.keyboard.press("l")
+    expect(person.find(".latency")).to_be_hidden()
+
+
+def test_a_phone_has_no_keys_but_shows_the_latency_too(server: Server, visit: Visit) -> None:
+    person = visit(server.address, context=PHONE)
+    person.page.get_by_role("button", name="Settings").click()
+    person.page.get_by_role("button", name="Show latency").click()
+    expect(person.find("#settings")).to_be_hidden()
+    expect(person.find(".latency")).to_be_in_viewport(ratio=1)
+    person.find(".close-latency").click()
     expect(person.find(".latency")).to_be_hidden()
 
 
@@ -143,6 +215,10 @@ def test_axe_finds_no_barrier(
     for panel in ("Transcript", "Settings"):
         page.get_by_role("button", name=panel, exact=True).click()
         assert barriers(person) == []
+        if panel == "Transcript":
+            page.get_by_role("button", name="New conversation").click()
+            page.get_by_text("Earlier ones").click()
+            assert barriers(person) == []
         page.keyboard.press("Escape")
 
 

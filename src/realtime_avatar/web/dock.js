@@ -13,6 +13,7 @@ export class Dock {
   #microphone;
   #changed;
   #name = "";
+  #waiting = "";
   #meter = 0;
 
   /**
@@ -42,6 +43,13 @@ export class Dock {
     this.show();
   }
 
+  /** What is said while there is no session, so that nobody speaks to no one; else empty. */
+  set waiting(words) {
+    if (words === this.#waiting) return;
+    this.#waiting = words;
+    this.show();
+  }
+
   /** Whether there is something to stop. */
   set stoppable(value) {
     this.#find(".stop").disabled = !value;
@@ -49,7 +57,7 @@ export class Dock {
 
   /** One sentence that says what to do now. */
   get hint() {
-    return this.talking.hint(this.#name);
+    return this.#waiting || this.talking.hint(this.#name);
   }
 
   /** Show how the microphone is used. */
@@ -59,7 +67,7 @@ export class Dock {
     const button = this.#find("button.microphone");
     button.setAttribute("aria-label", this.talking.label());
     button.title = this.talking.label();
-    button.classList.toggle("heard", listen !== "never");
+    button.classList.toggle("heard", listen !== "never" && !this.#waiting);
     button.classList.toggle("silent", off);
     this.#find(".hint").textContent = this.hint;
     if (available) this.#meter ||= setInterval(() => this.#showLevel(), METER);

@@ -8,7 +8,7 @@ const STAGES = {
   face: "Face",
   playout: "First sound",
 };
-const TURNS = 6; // shown
+const TURNS = 4; // shown
 
 /** A panel of the last turns' timings and the connection's figures. */
 export class LatencyPanel {
@@ -82,12 +82,13 @@ export class LatencyPanel {
 function rows({ id, stages, said }, longest) {
   let before = 0;
   const known = Object.keys(stages).sort((a, b) => stages[a] - stages[b]);
-  return known.map((stage, at) => {
+  const heading = document.createElement("tr");
+  heading.innerHTML = `<th class="turn" scope="rowgroup" colspan="3"></th>`;
+  heading.firstChild.textContent = said || `Turn ${id}`;
+  const stagewise = known.map((stage) => {
     const row = document.createElement("tr");
-    row.className = at ? "" : "first";
     row.innerHTML = `<th scope="row"></th><td class="bar"><span></span></td><td class="at"></td>`;
     row.children[0].textContent = STAGES[stage] ?? stage.replaceAll("_", " ");
-    if (!at) row.title = `Turn ${id}: ${said}`;
     const bar = row.querySelector(".bar span");
     bar.style.marginInlineStart = `${(100 * before) / longest}%`;
     bar.style.width = `${Math.max(0.5, (100 * (stages[stage] - before)) / longest)}%`;
@@ -95,6 +96,7 @@ function rows({ id, stages, said }, longest) {
     before = stages[stage];
     return row;
   });
+  return [heading, ...stagewise];
 }
 
 function last(stages) {

@@ -7,7 +7,7 @@ export class Panels {
 
   /**
    * @param {ShadowRoot} root
-   * @param {(name: string) => void} opened Called with the id of a panel that opens.
+   * @param {(name: string) => void} opened Called with the id of a panel that has opened.
    */
   constructor(root, opened) {
     this.#root = root;
@@ -20,8 +20,8 @@ export class Panels {
           return;
         }
         this.close();
-        opened(panel.id);
         this.#show(panel, button);
+        opened(panel.id);
       };
     }
     new ResizeObserver(() => this.#cover()).observe(root.querySelector(".app"));

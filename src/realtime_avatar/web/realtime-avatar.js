@@ -107,7 +107,7 @@ export class RealtimeAvatar extends HTMLElement {
     this.#notices.clear();
     this.#context ??= new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
     this.#context.resume();
-    this.dataset.call = "connecting";
+    this.#setCall("connecting");
     this.#showCall();
     if (!this.#options.avatars.length) await this.#load();
     if (microphone) await this.#openMicrophone();
@@ -118,7 +118,7 @@ export class RealtimeAvatar extends HTMLElement {
 
   /** End the call and give the microphone back. */
   end() {
-    this.dataset.call = "off";
+    this.#setCall("off");
     this.#call.end();
     this.#closeMicrophone();
     this.#showCall();
@@ -162,7 +162,7 @@ export class RealtimeAvatar extends HTMLElement {
         this.#call.send({ type: "restart" });
       },
       opened: () => this.#again(),
-      told: (words) => this.#notices.show(words),
+      told: (words, options) => this.#notices.show(words, options),
     });
     this.#settings = new Settings(this.#find("#settings form"), {
       url: (path) => this.#api.url(path),
@@ -170,7 +170,7 @@ export class RealtimeAvatar extends HTMLElement {
       forget: (id) => this.#forget(id),
       check: () => check(this.#api, { call: this.#call, servers: this.#options.ice_servers }),
     });
-    this.#panels = new Panels(this.#root, (name) => name === "transcript" && this.#record.list());
+    this.#panels = new Panels(this.#root, (name) => name === "transcript" && this.#record.open());
     this.#keys = new Keys(this.getAttribute("shortcuts") === "page" ? document : this, {
       escape: () => this.#panels.close() || this.stop(),
       latency: () => this.#toggleLatency(),
@@ -180,6 +180,10 @@ export class RealtimeAvatar extends HTMLElement {
     this.#find(".start-typing").onclick = () => this.start({ microphone: false });
     this.#find(".end").onclick = () => this.end();
     this.#find(".close-latency").onclick = () => this.#toggleLatency();
+    this.#find(".show-latency").onclick = () => {
+      this.#panels.close();
+      if (!this.#latency.open) this.#toggleLatency();
+    };
     acceptPortraits(this.#root, (file) => this.#bring(file));
     this.#leaving = new AbortController();
     addEventListener("pagehide", () => this.end(), { signal: this.#leaving.signal });
@@ -206,7 +210,7 @@ export class RealtimeAvatar extends HTMLElement {
   #callChanged() {
     const { state, reason, session } = this.#call;
     const before = this.dataset.call;
-    this.dataset.call = state;
+    this.#setCall(state);
     this.dataset.transport = session?.kind ?? "";
     if (state !== "live") this.#doing = "idle";
     if (session !== this.#session) {
@@ -222,6 +226,11 @@ export class RealtimeAvatar extends HTMLElement {
     }
     this.#showCall();
     this.dispatchEvent(new Event("statechange"));
+  }
+
+  #setCall(state) {
+    this.dataset.call = state;
+    this.#dock.waiting = ["connecting", "reconnecting"].includes(state) ? "One moment…" : "";
   }
 
   async #live(before) {
@@ -269,7 +278,8 @@ export class RealtimeAvatar extends HTMLElement {
       this.#dock.talking.available = true;
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
-      this.#notices.show(error.message, { lasting: true });
+      const act = () => this.#openMicrophone();
+      this.#notices.show(error.message, { lasting: true, action: "Try again", act });
       this.#dock.showTyping(true);
     }
   }

@@ -16,11 +16,13 @@ export class Record {
   #transcript;
   #changed;
   #opened;
+  #told;
   #name = "";
 
   /**
    * @param {ShadowRoot} root
-   * @param {{changed: () => void, began: () => void, opened: () => void, told: (words: string) => void}} act
+   * @param {{changed: () => void, began: () => void, opened: () => void,
+   *   told: (words: string, options?: {action: string, act: () => void}) => void}} act
    *   `began`: a new conversation; `opened`: an earlier one goes on; `told`: words to show.
    */
   constructor(root, { changed, began, opened, told }) {
@@ -31,7 +33,7 @@ export class Record {
     this.#find(".new").onclick = async () => {
       this.#follow(new Conversation());
       began();
-      await this.list();
+      await this.open();
     };
     this.#find(".copy").onclick = async () => {
       await navigator.clipboard.writeText(this.conversation.text(this.#name));
@@ -39,6 +41,8 @@ export class Record {
     };
     this.#find(".download").onclick = () => this.#download();
     this.#opened = opened;
+    this.#told = told;
+    for (const view of this.#views) view.onchange = () => this.#look();
     this.#follow(new Conversation());
   }
 
@@ -62,24 +66,47 @@ export class Record {
     while (log.children.length > LOGGED) log.firstChild.remove();
   }
 
-  /** List the earlier conversations. */
-  async list() {
+  /** Show this conversation's last words, and list the earlier ones. */
+  async open() {
+    this.#views[0].checked = true;
+    this.#look();
+    await this.#list();
+  }
+
+  async #list() {
     const all = await this.#archive.conversations();
     const records = all.filter(({ id }) => id !== this.conversation.id);
-    this.#find(".earlier").hidden = !records.length;
+    this.#find(".earlier .empty").hidden = records.length > 0;
     listConversations(this.#find(".conversations"), records, {
       open: async (record) => {
         this.#follow(Conversation.from(record));
         this.#opened();
-        await this.list();
+        await this.open();
         this.#find("#transcript").focus();
       },
       remove: async (record) => {
         await this.#archive.removeConversation(record.id);
-        await this.list();
+        await this.#list();
         this.#find("#transcript").focus();
+        const act = async () => {
+          await this.#archive.keepConversation(record);
+          await this.#list();
+        };
+        this.#told("The conversation is deleted.", { action: "Undo", act });
       },
     });
+  }
+
+  // The two views of the panel: this conversation, and the list of earlier ones.
+  get #views() {
+    return [...this.#root.querySelectorAll("[name=view]")];
+  }
+
+  #look() {
+    const now = this.#views[0].checked;
+    this.#find(".now").hidden = !now;
+    this.#find(".earlier").hidden = now;
+    if (now) this.#transcript.toEnd();
   }
 
   #find(selector) {
@@ -100,7 +127,7 @@ export class Record {
 
   #show(turn) {
     const empty = !this.conversation.turns.length;
-    this.#find("#transcript .empty").hidden = !empty;
+    this.#find(".now .empty").hidden = !empty;
     for (const name of ["copy", "download", "new"]) this.#find(`.${name}`).disabled = empty;
     this.#captions.show(this.conversation, this.#name);
     this.#transcript.show(this.conversation, this.#name, turn);

@@ -2,6 +2,8 @@
 
 const KEYS = matchMedia("(any-pointer: fine)").matches; // else it is a phone, without a keyboard
 
+const LONG = 16; // characters of a name that would break the hint's one line
+
 /** How the person talks. Calls `changed` whenever what the session should hear does. */
 export class Talking {
   #mode = "always";
@@ -79,7 +81,7 @@ export class Talking {
     if (this.#held) return "Let go when you are done.";
     if (this.#mode === "push") return `Hold the microphone${KEYS ? " or Space" : ""} to talk.`;
     if (this.#muted) return `Your microphone is off.${KEYS ? " Hold Space to talk." : ""}`;
-    return `Just speak. ${name} is listening.`;
+    return `Just speak. ${name.length > LONG ? "The avatar" : name} is listening.`;
   }
 
   /** What the microphone button does, for screen readers. */

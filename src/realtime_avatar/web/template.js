@@ -40,8 +40,6 @@ export const TEMPLATE = `
       </div>
     </div>
 
-    <div class="notices" role="alert"></div>
-
     <div class="foot">
       <div class="welcome">
         <h2></h2>
@@ -56,7 +54,7 @@ export const TEMPLATE = `
         <form class="dock" autocomplete="off">
           ${tool("type", "keyboard", "Type a message", 'aria-pressed="false"')}
           <div class="field" hidden>
-            <input class="message" type="text" maxlength="2000" enterkeyhint="send" aria-label="Message" placeholder="Type a message">
+            <input class="message" type="text" maxlength="2000" enterkeyhint="send" aria-label="Message" placeholder="Message…">
             <button type="submit" class="send" aria-label="Send" title="Send">${icon("send")}</button>
           </div>
           <button type="button" class="microphone" aria-describedby="hint">
@@ -72,7 +70,7 @@ export const TEMPLATE = `
     <section class="latency" aria-label="Latency" hidden>
       <header><h2>Latency</h2><span class="median"></span>${tool("close-latency", "close", "Close")}</header>
       <p class="none">The times of each turn appear here, counted from the end of your words.</p>
-      <table><caption class="hidden">Time from the end of your words to each stage's first result</caption><tbody></tbody></table>
+      <table><caption class="hidden">Time from the end of your words to each stage's first result</caption><colgroup><col class="stage-column"><col><col class="time-column"></colgroup><tbody></tbody></table>
       <dl hidden></dl>
     </section>
 
@@ -86,13 +84,16 @@ export const TEMPLATE = `
       ${tool("download", "download", "Download the transcript")}
       ${tool("close-panel", "close", "Close")}
     </header>
-    <div class="scroll" tabindex="0" role="region" aria-label="What was said">
+    <div class="segments" role="radiogroup" aria-label="Conversations">
+      ${choice("view", "now", "This one")}${choice("view", "earlier", "Earlier ones")}
+    </div>
+    <div class="scroll now" tabindex="0" role="region" aria-label="What was said">
       <p class="empty">What you and the avatar say appears here.</p>
       <ol class="turns"></ol>
-      <section class="earlier" hidden>
-        <h3>Earlier conversations</h3>
-        <ul class="conversations"></ul>
-      </section>
+    </div>
+    <div class="scroll earlier" tabindex="0" role="region" aria-label="Earlier conversations" hidden>
+      <p class="empty">Conversations that are over appear here. They stay in this browser.</p>
+      <ul class="conversations"></ul>
     </div>
     <footer><button type="button" class="wide new">${icon("add")}New conversation</button></footer>
   </section>
@@ -125,11 +126,13 @@ export const TEMPLATE = `
         <legend>Connection</legend>
         <button type="button" class="wide check">Check connection</button>
         <ul class="findings" aria-live="polite"></ul>
+        <button type="button" class="wide show-latency">Show latency</button>
       </fieldset>
       <p class="about"></p>
     </form>
   </section>
 
+  <div class="notices" role="alert"></div>
   <div class="hidden status" role="status"></div>
   <div class="hidden log" role="log" aria-label="What was said, for screen readers"></div>
 </section>`;

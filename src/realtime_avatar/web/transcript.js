@@ -38,7 +38,13 @@ export class Transcript {
       else this.#list.append(item);
       this.#shown.set(turn.id, item);
     }
-    if (follows) box.scrollTop = box.scrollHeight;
+    if (follows) this.toEnd();
+  }
+
+  /** Go to the last words. */
+  toEnd() {
+    const box = this.#list.parentElement;
+    box.scrollTop = box.scrollHeight;
   }
 }
 
