@@ -77,7 +77,10 @@ class Mp4Writer:
         if shot.frame is not None:
             picture = VideoFrame.from_ndarray(shot.frame, format="rgb24")
             self._last = picture.reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
             )
         if self._last is None:
             raise ValueError("the first shot has no picture")

@@ -51,7 +51,7 @@ def write_webm(path: Path, pictures: Iterable[NDArray[np.uint8]], audio: Audio, 
                     video.height, video.width = picture.shape[:2]
                 frame = VideoFrame.from_ndarray(picture, format="rgba")
                 frame.pts, frame.time_base = index, Fraction(1, fps)
-                file.mux(video.encode(frame.reformat(format="yuva420p")))
+                file.mux(video.encode(frame.reformat(format="yuva420p", threads=1)))
                 while heard + _OPUS_FRAME <= (index + 1) * size:
                     pcm = audio.pcm[heard : heard + _OPUS_FRAME]
                     block = np.pad(pcm, (0, _OPUS_FRAME - len(pcm)))
