@@ -62,7 +62,7 @@ def gather(data: Path, speech: Path, prior_of) -> Corpus:
         shape = lips(at, len(carried.labels))
         trust = _trust(0.5, 1.0)
         joined = np.concatenate([carried.labels, shape], 1)
-        made = replace(carried, name=name, labels=joined, trust=trust)
+        made = replace(carried, name=name, labels=joined, trust=trust, motion=clip.name)
         (others if clip.name in heldout else voices).append(made)
         if line["engine"] == "hibari":
             articulated[clip.name] = lips(moved, len(clip.labels))

@@ -26,12 +26,14 @@ class Clip:
         pcm: 16 kHz, float32 in [-1, 1], 640 samples a frame.
         labels: float32, shape (frames, units): weights at 25 fps.
         trust: float32, shape (units,): weight of each unit in the loss.
+        motion: Name of the recording whose motion it has, if it is none itself.
     """
 
     name: str
     pcm: Array
     labels: Array
     trust: Array
+    motion: str = ""
 
     @property
     def mels(self) -> Array:

@@ -34,7 +34,7 @@ _LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.
                  "mouthSmile": 0.3, "mouthDimple": 0.2, "mouthFunnel": 0.5}  # fmt: skip
 # A regression is shy of extremes, the more so with a strange voice: the jaw's distance from
 # a middle opening is stretched, which also shuts a mouth that is all but shut.
-_MIDDLE, _STRETCH = 0.13, 1.5
+_MIDDLE, _STRETCH = 0.13, 1.7
 _FASTEST: Final = 0.17 * 25  # of any mouth weight, a second: the recordings' fastest 1%
 
 

@@ -134,9 +134,9 @@ def articulate(
 # Columns as in `ARTICULATIONS`: from and to where each is taken for nothing and for all of
 # it. Phonemes say too early and too late that lips are closed, for lips part quickly; the
 # network is sure of the moment of a closure but shy of its extent.
-_TOLD: Final = np.array([(0.45, 0.95), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
+_TOLD: Final = np.array([(0.45, 0.9), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
 _HEARD: Final = np.array(
-    [(0.25, 0.6), (0.3, 0.65), (0.4, 1.3), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
+    [(0.25, 0.5), (0.3, 0.65), (0.4, 1.3), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
 )
 
 
