@@ -36,11 +36,10 @@ from realtime_avatar.media import Audio
 MIN_SPEECH_MS: Final = 64
 """Speech after which a turn begins, and goes on."""
 
-MIN_SILENCE_MS: Final = 32
+MIN_SILENCE_MS: Final = 64
 """Silence after which it is recognised what was said until then, in case that was all."""
 
 # From here on in samples at 16 kHz.
-JUDGED: Final = RATE * 64 // 1000  # silence with which the endpointer is asked: it wants some
 NOTHING: Final = RATE // 2  # silence after which noise and fillers are dropped
 SHORT: Final = RATE * 6 // 10  # what is longer may be words that are not understood yet
 UNCLEAR: Final = RATE * 6 // 5  # silence after which that is dropped too
@@ -116,7 +115,7 @@ sample after the last speech."""
 class Listener:
     """Hears one person's turns.
 
-    At the first moment of silence two engines set to work: the recogniser on what was said
+    At the first 64 ms of silence two engines set to work: the recogniser on what was said
     and the endpointer on whether that was all. Silence long enough for the endpointer's
     verdict then ends the turn, and its words are there already; speech that goes on before
     makes them a guess. Recognition runs beside all else, one at a time, a newer one
@@ -229,8 +228,6 @@ class Listener:
         if now - turn.began > LONGEST:
             self.force_end()
         elif turn.pause is not None:
-            if not turn.judged and now - turn.pause >= JUDGED:
-                self._ask(turn, turn.pause)
             self._consider()
         elif self._decoding.idle and now - turn.tried >= PARTIAL:
             self._decode(turn)
@@ -263,12 +260,9 @@ class Listener:
             if turn.pause - turn.began < SHORT:
                 turn.steady = steady(self._microphone.sound(turn.began, turn.pause))
             self._decode(turn)
-
-    def _ask(self, turn: Utterance, pause: int) -> None:
-        """Ask the endpointer whether the turn is over."""
-        turn.judged, now = True, self._microphone.end
-        context = self._microphone.sound(max(turn.began - MARGIN, now - CONTEXT), now)
-        self._judging.put(_Job(turn, pause, context))
+            now = self._microphone.end
+            context = self._microphone.sound(max(turn.began - MARGIN, now - CONTEXT), now)
+            self._judging.put(_Job(turn, turn.pause, context))
 
     def _decode(self, turn: Utterance) -> None:
         now = self._microphone.end

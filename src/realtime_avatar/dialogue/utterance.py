@@ -28,7 +28,6 @@ class Utterance:
         resumed: Where the pause before began and ended.
         parts: What was said before `start`.
         heard: What was said from there to the pause.
-        judged: Whether the endpointer has been asked about the pause.
         finished: Probability that the turn is over with it.
         steady: Whether it is short, and one vowel or hum.
         guessed: The words that were told last.
@@ -44,7 +43,6 @@ class Utterance:
     resumed: tuple[int, int] = (-1, -1)
     parts: list[Transcript] = field(default_factory=list[Transcript])
     heard: Transcript | None = None
-    judged: bool = False
     finished: float | None = None
     steady: bool = False
     guessed: str = ""
@@ -57,7 +55,7 @@ class Utterance:
         if self.heard is not None:
             self.commit(*self.resumed, self.heard)
         self.pause = self.heard = self.finished = None
-        self.judged = self.steady = False
+        self.steady = False
 
     def commit(self, pause: int, at: int, heard: Transcript) -> None:
         """Keep what was heard until a pause for good, if it is long and so is the pause."""
