@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_avatar.bench.face_bars import Bar, bars
+from realtime_avatar.bench.bar import Bar
+from realtime_avatar.bench.face_bars import bars
 from realtime_avatar.bench.face_seen import lag, lip_gap
 from realtime_avatar.bench.face_sound import closures, compare, correlation, speeds, unit
 from realtime_avatar.bench.recordings import held_out, read_recordings

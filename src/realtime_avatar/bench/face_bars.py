@@ -1,8 +1,9 @@
 """What is asked of the face, beside what `bench.face` measured."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from realtime_avatar.bench.bar import Bar
 
 MIB: Final = 2**20
 CLOSED: Final = 0.02
@@ -12,28 +13,6 @@ _NETWORK: Final = {
     "jawOpen": 0.92, "lower lip": 0.85, "pucker": 0.78, "mouthClose": 0.72, "mouthPress": 0.68,
 }  # fmt: skip
 _SEEN: Final = {"jawOpen": 0.85, "lower lip": 0.70, "pucker": 0.55}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One figure that is asked for.
-
-    Attributes:
-        what: In words, with the unit.
-        value: As measured; of several portraits or voices, the worst.
-        least: The least that it may be, or None.
-        most: The most that it may be, or None.
-    """
-
-    what: str
-    value: float
-    least: float | None = None
-    most: float | None = None
-
-    @property
-    def met(self) -> bool:
-        low = self.least is None or self.value >= self.least
-        return low and (self.most is None or self.value <= self.most)
 
 
 def bars(report: dict[str, Any]) -> list[Bar]:

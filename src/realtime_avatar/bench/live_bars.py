@@ -1,35 +1,10 @@
 """What is asked of a live conversation with one person, on two cores."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from realtime_avatar.bench.bar import Bar
 from realtime_avatar.bench.live_turns import FREEZE
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What was asked for, and what was measured.
-
-    Attributes:
-        what: In words, with the unit.
-        value: Measured; None where nothing could be.
-        most: That it may be; None if only too little is bad.
-        least: That it must be; None if only too much is bad.
-    """
-
-    what: str
-    value: float | None
-    most: float | None = None
-    least: float | None = None
-
-    @property
-    def met(self) -> bool:
-        if self.value is None:
-            return False
-        return (self.most is None or self.value <= self.most) and (
-            self.least is None or self.value >= self.least
-        )
 
 
 def bars(runs: Sequence[dict[str, Any]], client: str, chat: str) -> list[Bar]:
@@ -46,21 +21,21 @@ def bars(runs: Sequence[dict[str, Any]], client: str, chat: str) -> list[Bar]:
     figure = _reader(run)
     sound = "end of speech to first sound, s"
     if chat == "scripted":
-        limits = [Bar(f"{sound}, p50", figure("sound", "p50"), 0.6)]
+        limits = [Bar(f"{sound}, p50", figure("sound", "p50"), most=0.6)]
     else:
         p50, p95 = (1.5, 2.2) if client == "chromium" else (1.1, 1.7)
         limits = [
-            Bar(f"{sound}, p50", figure("sound", "p50"), p50),
-            Bar(f"{sound}, p95", figure("sound", "p95"), p95),
+            Bar(f"{sound}, p50", figure("sound", "p50"), most=p50),
+            Bar(f"{sound}, p95", figure("sound", "p95"), most=p95),
         ]
     seen = run["pictures"]
     return [
         *limits,
-        Bar("voice and picture apart, ms, p95", _ms(figure("skew", "p95")), 40),
+        Bar("voice and picture apart, ms, p95", _ms(figure("skew", "p95")), most=40),
         Bar("pictures a second", seen["fps"], least=24.9),
-        Bar(f"freezes over {FREEZE * 1000:.0f} ms", seen["freezes"], 0),
-        Bar("interruption to silence, ms, p95", _ms(figure("silence", "p95")), 250),
-        Bar("questions without an answer", run["failures"]["unanswered"], 0),
+        Bar(f"freezes over {FREEZE * 1000:.0f} ms", seen["freezes"], most=0),
+        Bar("interruption to silence, ms, p95", _ms(figure("silence", "p95")), most=250),
+        Bar("questions without an answer", run["failures"]["unanswered"], most=0),
     ]
 
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from realtime_avatar.engines.ports import Transcript
 from realtime_avatar.hearing.activity import RATE
+from realtime_avatar.media.language import UNSPACED
 
 MARGIN: Final = RATE * 3 // 10
 """Samples that are decoded before the speech, for soft sounds."""
 
 COMMIT: Final = 6 * RATE  # if so much has been decoded, it is not decoded again
 PAUSE: Final = RATE // 5  # after a pause as long as this
-UNSPACED: Final = {"ja", "lo", "my", "th", "yue", "zh"}  # written without spaces
 
 
 @dataclass(slots=True, eq=False)

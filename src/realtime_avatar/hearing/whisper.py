@@ -22,6 +22,7 @@ from realtime_avatar.hearing.pieces import Cutter, Piece
 from realtime_avatar.hearing.silero import SpeechProbability, open_silero
 from realtime_avatar.hearing.stream import compute, portions
 from realtime_avatar.media.audio import Audio
+from realtime_avatar.media.language import UNSPACED
 from realtime_avatar.models.store import ModelStore
 
 SAME: Final = 3.0  # how much likelier people go on in the language that they spoke last
@@ -33,7 +34,6 @@ LONG_ENOUGH: Final = RATE  # samples
 NO_SPEECH: Final = 0.5
 DOUBT: Final = -0.7  # mean log probability of a token
 LEFT: Final = RATE  # samples: if Whisper stops that much too early, it is asked for the rest
-UNSPACED: Final = {"ja", "lo", "my", "th", "yue", "zh"}  # written without spaces
 
 
 class Options(BaseModel):

@@ -2,6 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
+
+UNSPACED: Final = frozenset({"ja", "lo", "my", "th", "yue", "zh"})
+"""Languages that are written without spaces (ISO 639-1, or 639-3)."""
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _SPANISH = re.compile(
