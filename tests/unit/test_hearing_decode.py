@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime_avatar.hearing.decode import FULL, LEAD, TAIL, Decoder
+from realtime_avatar.hearing.decode import FULL, LEAD, TAIL, Decoder, twice
 
 RATE = 16000
 BEGIN = 50364  # the timestamp 0.00, as in Whisper's vocabulary; words are below
@@ -134,3 +134,16 @@ def test_chinese_follows_on_simplified_characters() -> None:
 def test_probabilities_of_languages() -> None:
     model = Model([])
     assert Decoder(model).probable(None) == {"zh": 0.7, "en": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The red bus. The red bus!", True),
+        ("No, no!", False),
+        ("The red bus. The red car.", False),
+        ("", False),
+    ],
+)
+def test_the_same_words_twice_are_noticed(text: str, expected: bool) -> None:
+    assert twice(text) is expected

@@ -194,6 +194,19 @@ async def test_a_loop_is_broken() -> None:
     assert final.text == "Hello."
 
 
+async def test_a_sentence_heard_twice_is_heard_again_and_then_believed() -> None:
+    double = Heard(
+        "从这里到机场有二十公里。 从这里到机场有二十公里。", 10**9, -0.1, 0.01, looping=False
+    )
+    script = Script([double, CLEAR])
+    (final,) = await collect(recognizer(script).transcribe(stream(spoken(*SENTENCE))))
+    assert script.asked == ["short", ("short", "en"), "full", ("full", "en")]
+    assert final.text == "Hello."
+    script = Script([double, double])
+    (final,) = await collect(recognizer(script).transcribe(stream(spoken(*SENTENCE))))
+    assert final.text == double.text
+
+
 @pytest.mark.parametrize(
     ("heard", "text"),
     [

@@ -17,7 +17,7 @@ from realtime_avatar.engines.ports import Transcript
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.hearing.activity import RATE
-from realtime_avatar.hearing.decode import Decoder, Heard
+from realtime_avatar.hearing.decode import Decoder, Heard, twice
 from realtime_avatar.hearing.pieces import Cutter, Piece
 from realtime_avatar.hearing.silero import SpeechProbability, open_silero
 from realtime_avatar.hearing.stream import compute, portions
@@ -195,7 +195,7 @@ class WhisperRecognizer:
             elif self._live and share > CERTAIN and len(samples) > LONG_ENOUGH:
                 self._certain = language
         heard = await decode()
-        if heard.looping and not full:
+        if (heard.looping or twice(heard.text)) and not full:
             encoded = await encode(full=True)
             heard = await decode()
         if heard.looping:
