@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,28 @@ def test_options_that_make_no_sense_are_errors(
 ) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         make(store, **options)
+
+
+def cores_of_threads() -> set[frozenset[int]]:
+    """Return the sets of cores that threads of this process may use."""
+    found: set[frozenset[int]] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            found.add(frozenset(os.sched_getaffinity(int(thread.name))))
+    return found
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="threads are pinned on Linux only, and to two cores here",
+)
+async def test_each_thread_keeps_to_a_core(store: ModelStore) -> None:
+    mine = os.sched_getaffinity(0)
+    engine = make(store)
+    try:
+        async with engine.open(system=SYSTEM):
+            pinned = {frozenset((core,)) for core in sorted(mine)[-2:]}
+            assert pinned <= cores_of_threads()
+            assert os.sched_getaffinity(0) == mine
+    finally:
+        engine.close()

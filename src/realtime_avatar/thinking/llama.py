@@ -45,6 +45,8 @@ class Options(BaseModel):
         temperature: 0 always takes the likeliest word; above 0.3 small models make things up.
         slots: Sessions that may be open at once; each costs memory for `context` tokens
             (59 MB with the default model and context).
+        pin: Whether each of its threads keeps to a core of its own. They wait for each other
+            hundreds of times a token, and Linux then likes to put two of them on one core.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,7 @@ class Options(BaseModel):
     max_tokens: int = Field(160, ge=16, le=1024)
     temperature: float = Field(0.2, ge=0, le=2)
     slots: int = Field(6, ge=1, le=64)
+    pin: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ class Llama:
         # llama.cpp's cache of prompts outside the slots gives one session's words to another
         # (ggml-org/llama.cpp issue 27148).
         params.cache_ram_mib, params.cache_idle_slots = 0, False
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = context.threads
+        for threads in (params.cpuparams, params.cpuparams_batch):
+            threads.n_threads = context.threads
+            if options.pin and hasattr(os, "sched_getaffinity"):  # Linux only
+                _pin(threads, os.sched_getaffinity(0))
         # Its weights are rearranged for the CPU while they are loaded; mapping the file as
         # well would hold most of them twice.
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
@@ -282,6 +288,15 @@ class LlamaChat:
             if prompt_tokens <= self._window.room:
                 return
             self._window.shrink(messages, prompt_tokens)
+
+
+def _pin(threads: Any, cores: set[int]) -> None:
+    """Give each of these threads one of the cores, the last ones; if they suffice."""
+    chosen = sorted(cores)[-threads.n_threads :]
+    mask: list[bool] = threads.cpumask
+    if len(chosen) == threads.n_threads and chosen[-1] < len(mask):
+        threads.cpumask = [core in chosen for core in range(len(mask))]
+        threads.mask_valid = threads.strict_cpu = True
 
 
 def _prompt_tokens(event: dict[str, Any]) -> int:
