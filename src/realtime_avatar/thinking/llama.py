@@ -45,8 +45,9 @@ class Options(BaseModel):
         temperature: 0 always takes the likeliest word; above 0.3 small models make things up.
         slots: Sessions that may be open at once; each costs memory for `context` tokens
             (59 MB with the default model and context).
-        pin: Whether each of its threads keeps to a core of its own. They wait for each other
-            hundreds of times a token, and Linux then likes to put two of them on one core.
+        pin: Whether each of its threads keeps to a core of its own, where it has most of the
+            cores. They wait for each other hundreds of times a token, and Linux then likes to
+            put two of them on one core.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -99,7 +100,7 @@ class Llama:
         for threads in (params.cpuparams, params.cpuparams_batch):
             threads.n_threads = context.threads
             if options.pin and hasattr(os, "sched_getaffinity"):  # Linux only
-                _pin(threads, os.sched_getaffinity(0))
+                pin_threads(threads, os.sched_getaffinity(0))
         # Its weights are rearranged for the CPU while they are loaded; mapping the file as
         # well would hold most of them twice.
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
@@ -290,11 +291,14 @@ class LlamaChat:
             self._window.shrink(messages, prompt_tokens)
 
 
-def _pin(threads: Any, cores: set[int]) -> None:
-    """Give each of these threads one of the cores, the last ones; if they suffice."""
-    chosen = sorted(cores)[-threads.n_threads :]
-    mask: list[bool] = threads.cpumask
-    if len(chosen) == threads.n_threads and chosen[-1] < len(mask):
+def pin_threads(threads: Any, cores: set[int]) -> None:
+    """Give each of these threads one of the cores, the last ones, if that takes most of them.
+
+    Where there are many more, other programs may have had the same thought, and none needs it.
+    """
+    count, mask = threads.n_threads, threads.cpumask
+    chosen = sorted(cores)[-count:]
+    if count <= len(cores) < 2 * count and chosen[-1] < len(mask):
         threads.cpumask = [core in chosen for core in range(len(mask))]
         threads.mask_valid = threads.strict_cpu = True
 
