@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-SIZE = 40  # clips a batch
+SIZE = 20  # clips a batch
 SHARE = 1.0  # of what is not a recording, an epoch
 VARIED = 0.75  # of what is not a recording is varied
 LEAD = 30  # frames of silence, at most, in front of a clip

@@ -17,8 +17,9 @@ from data import UNITS, Array, Clip
 from fit import correlations, fit, predict, summary
 
 FOLDS = 4
+EACH = 2  # teachers of a fold, whose mean counts
 BELIEVED = 0.5  # of what is learnt comes from the teachers
-EPOCHS = 24
+EPOCHS = 48
 CLOSED = 1.5  # weight of the articulation; what they say of it is not believed
 
 
@@ -32,10 +33,13 @@ def taught(corpus: Corpus, seed: int, device: str, workers: int) -> Corpus:
         workers: How many teachers learn at once, which changes nothing but the time.
     """
     fold = folds(corpus)
-    jobs = [(corpus, fold, i, seed + i, device) for i in range(FOLDS)]
+    jobs = [(corpus, fold, i % FOLDS, seed + i, device) for i in range(EACH * FOLDS)]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         answers = list(pool.map(_teacher, jobs))
-    said = {name: labels for answer in answers for name, labels in answer.items()}
+    said: dict[tuple[str, int], Array] = {}
+    for answer in answers:
+        for name, labels in answer.items():
+            said[name] = said.get(name, np.float32(0)) + labels / np.float32(EACH)
     r = correlations([said["train", i] for i in range(len(corpus.train))], corpus.train)
     print(f"all recordings, each by the teacher that did not hear it: {summary(r)}", flush=True)
 
@@ -69,7 +73,7 @@ def _teacher(job: tuple[Corpus, dict[str, Array], int, int, str]) -> dict[tuple[
         kind: [c for c, f in zip(clips[kind], fold[kind], strict=True) if f != mine]
         for kind in fold
     }
-    net = fit(replace(corpus, **known), EPOCHS, seed, device, f"teacher {mine + 1}", CLOSED)
+    net = fit(replace(corpus, **known), EPOCHS, seed, device, f"teacher {seed}", CLOSED)
     held = [(kind, int(i)) for kind in fold for i in np.flatnonzero(fold[kind] == mine)]
     said = predict(net, [clips[kind][i] for kind, i in held], corpus.prior)
     return dict(zip(held, said, strict=True))

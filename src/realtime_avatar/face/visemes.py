@@ -133,10 +133,11 @@ def articulate(
 
 # Columns as in `ARTICULATIONS`: from and to where each is taken for nothing and for all of
 # it. Phonemes say too early and too late that lips are closed, for lips part quickly; the
-# network is sure of the moment of a closure but shy of its extent.
+# network is sure of the moment of a closure but shy of its extent, and of rounding it tells most
+# by its ARKit weights.
 _TOLD: Final = np.array([(0.45, 0.9), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
 _HEARD: Final = np.array(
-    [(0.25, 0.5), (0.3, 0.65), (0.4, 1.3), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
+    [(0.25, 0.5), (0.3, 0.65), (0.4, 2.2), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
 )
 
 
@@ -177,7 +178,7 @@ def shape(weights: NDArray[np.float32], lips: NDArray[np.float32]) -> NDArray[np
     shut = np.maximum(closed, tucked)
     small = np.clip(1.3 * rounded - opened, 0, 1)  # u and w leave a small hole, o does not
     out[:, _JAW] = np.maximum(out[:, _JAW], _LEAST * opened)
-    out[:, _JAW] *= (1 - 0.55 * shut) * (1 - 0.35 * small)
+    out[:, _JAW] *= (1 - 0.4 * shut) * (1 - 0.35 * small)
     out[:, _CLOSE] = np.minimum(out[:, _CLOSE], out[:, _JAW] * (1 - 0.5 * small))
     out[:, _CLOSE] += (out[:, _JAW] - out[:, _CLOSE]) * np.maximum(closed, 0.85 * tucked)
     for columns, keep in ((_LOWER, np.maximum(shut, 0.6 * small)), (_UPPER, closed)):
