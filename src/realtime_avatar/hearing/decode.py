@@ -14,7 +14,7 @@ FULL: Final = 30 * RATE
 """Samples that Whisper was trained to hear at once."""
 
 # Silence before the speech. With 0.2 or 0.4 s an unusual name is heard less surely.
-LEAD: Final = RATE * 3 // 10
+LEAD: Final = RATE // 4
 TAIL: Final = 4 * RATE  # and after it: with 1 s, or without timestamps, Whisper loops
 STAMP: Final = RATE // 50  # samples from one timestamp to the next
 REPETITIVE: Final = 2.4  # compression ratio of a text that goes round in circles
