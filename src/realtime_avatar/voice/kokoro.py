@@ -68,8 +68,7 @@ class Kokoro:
         self._packs = find_voices(context.store)
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
         model = with_int64_output(file, _DURATIONS)
-        if has_dot_products():
-            model = with_products(model)
+        model = with_products(model, dot_products=has_dot_products())
         self._session = onnx_session(model, context.threads)
         self._vocabulary = vocabulary()
         self._loading = Lock()
