@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         detector: Engine that hears when somebody speaks.
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
-        chat: Engine that thinks of an answer.
+        chat: Engine that thinks of an answer, or several: where one has none, the next is asked.
         voice: Engine that speaks each language: "engine" or "engine:speaker".
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
@@ -87,11 +87,11 @@ class Settings(BaseSettings):
     detector: str = "silero"
     recognizer: str = "whisper"
     endpointer: str = "smart-turn"
-    chat: str = "llama"
+    chat: str | Annotated[tuple[str, ...], Field(min_length=1)] = "llama"
     voice: dict[str, str] = {"en": "hibari", "zh": "kokoro", "es": "kokoro"}
     face: str = "photo"
     emotion: Emotion = "warm"
-    engines: dict[str, dict[str, Any]] = {}
+    engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
     models: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)
@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def chats(self) -> tuple[str, ...]:
+        """The chat engines, the favourite first."""
+        return (self.chat,) if isinstance(self.chat, str) else self.chat
 
     @property
     def possible(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class Ensemble:
         self.opened: list[str] = []
         self.closed = 0
 
-    async def chat(self) -> "Ensemble":
+    async def chat(self, language: str, told: object) -> "Ensemble":
         return self
 
     @asynccontextmanager

@@ -1,12 +1,13 @@
 """The chats of one conversation."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from anyio import Lock
 
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Chat
-from realtime_avatar.errors import CapacityError
+from realtime_avatar.errors import AvatarError, CapacityError
 from realtime_avatar.thinking.persona import Persona, system_prompt
 
 
@@ -20,10 +21,18 @@ class Chats:
         ensemble: Has the engine.
         persona: Who the avatar is.
         stack: Closes them.
+        told: Is told of each failure of an engine that another one made good.
     """
 
-    def __init__(self, ensemble: Ensemble, persona: Persona, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        persona: Persona,
+        stack: AsyncExitStack,
+        told: Callable[[AvatarError], None] | None = None,
+    ) -> None:
         self._ensemble, self._persona, self._stack = ensemble, persona, stack
+        self._told = told
         self._open = dict[str, Chat]()
         self._locks = dict[str, Lock]()
 
@@ -39,7 +48,7 @@ class Chats:
         """
         async with self._locks.setdefault(language, Lock()):
             if language not in self._open:
-                engine = await self._ensemble.chat()
+                engine = await self._ensemble.chat(language, self._told)
                 try:
                     chat = await self._stack.enter_async_context(
                         engine.open(system=self.system(language))

@@ -77,7 +77,8 @@ class Session:
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
         self._echo = echo
-        self._chats = Chats(ensemble, Persona(name=ensemble.settings.name), stack)
+        persona = Persona(name=ensemble.settings.name)
+        self._chats = Chats(ensemble, persona, stack, self._report)
         self._language, self._voice = language, voice
         self._uplink = Uplink()
         self._mode: Mode = "always"
