@@ -1,6 +1,6 @@
 """The OpenAI engine on llama.cpp's own server."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import aclosing
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 from llama_server import KEY, LlamaServer, llama_server
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.engines.tools import Tool, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.openai import OpenAI
@@ -55,22 +54,3 @@ async def test_replies_that_are_given_up_do_not_keep_the_server_busy(server: Lla
             short = openai(server, max_tokens=16)
             async with short.open() as other:
                 assert [piece async for piece in other.reply(ASKED)]
-
-
-async def test_a_model_that_must_call_a_tool_does(server: LlamaServer):
-    asked: list[Mapping[str, Any]] = []
-
-    async def weather(arguments: Mapping[str, Any]) -> str:
-        asked.append(arguments)
-        return "sunny"
-
-    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    toolbox = Toolbox([Tool("weather", "Tells the weather of a city.", schema, weather)], "Wait.")
-    engine = openai(server, temperature=0, extra={"tool_choice": "required"})
-    async with engine.open(tools=toolbox) as chat:
-        reply = chat.reply([Message("user", "What is the weather in Rome?")])
-        async with aclosing(reply):
-            assert await anext(reply) == "Wait. "
-            with anyio.move_on_after(15):
-                await anext(reply, None)
-    assert isinstance(asked[0]["city"], str)

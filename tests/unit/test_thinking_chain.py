@@ -1,6 +1,6 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,7 +25,7 @@ ASKED = [Message("user", "Where is Paris?")]
 class Scene:
     """A chat engine that says something and then perhaps fails."""
 
-    models = ()
+    models: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, *pieces: str, fails: Exception | None = None, full: bool = False) -> None:
         self.pieces, self.fails, self.full = pieces, fails, full

@@ -108,7 +108,8 @@ class StandIn:
     tokens: int = 0
     left: anyio.Event = field(default_factory=anyio.Event)
 
-    async def _attend(self, connection: SocketStream) -> None:
+    async def attend(self, connection: SocketStream) -> None:
+        """Answer one client until it goes."""
         stream = BufferedByteReceiveStream(connection)
         async with connection:
             try:
@@ -160,7 +161,7 @@ async def serve() -> AsyncGenerator[StandIn]:
     port = listener.extra(SocketAttribute.local_port)
     server.url = f"http://127.0.0.1:{port}"
     async with listener, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, server._attend)
+        tasks.start_soon(listener.serve, server.attend)
         yield server
         tasks.cancel_scope.cancel()
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
-from anyio import current_time, move_on_after
+from anyio import current_time, fail_after
 from pydantic import BaseModel, ConfigDict, Field
 
 from realtime_avatar.errors import ChatError, Reason
@@ -53,17 +53,17 @@ async def steadily(
             async with aclosing(ask()) as pieces:
                 while True:
                     wait = options.next_seconds if begun else due - current_time()
-                    with move_on_after(wait) as patience:
+                    with fail_after(wait):
                         try:
                             piece = await anext(pieces)
                         except StopAsyncIteration:
                             return
-                    if patience.cancelled_caught:
-                        raise ChatError("slow", _waited(begun, options))
                     begun = True
                     yield piece
         except ChatError:
             raise
+        except TimeoutError:
+            raise ChatError("slow", _waited(begun, options)) from None
         except Exception as error:  # clients fail with their own errors and their libraries'
             if begun or forgiven or not isinstance(error, lost):
                 raise explain(error) from error
