@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     Attributes:
         languages: ISO 639-1 codes that the avatar hears and speaks, the favourite first.
         language: The one that it keeps to; empty follows the person's.
-        name: What the avatar is called.
+        name: What the avatar is called, if its persona does not say.
+        persona: File that says who it is; see `thinking.persona`.
         portrait: Its photograph; the bundled one when not given.
         detector: Engine that hears when somebody speaks.
         recognizer: Engine that hears what they say.
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     languages: tuple[str, ...] = ("en", "zh", "es")
     language: str = ""
     name: str = "Ava"
+    persona: Path | None = None
     portrait: Path | None = None
     detector: str = "silero"
     recognizer: str = "whisper"

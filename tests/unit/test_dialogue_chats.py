@@ -17,7 +17,7 @@ class Ensemble:
     """One chat engine with so many places."""
 
     def __init__(self, places: int) -> None:
-        self.places = places
+        self.places, self.persona = places, Persona(name="Leo")
         self.opened: list[str] = []
         self.closed = 0
 
@@ -35,7 +35,7 @@ class Ensemble:
 
 
 def chats(ensemble: Ensemble, stack: AsyncExitStack) -> Chats:
-    return Chats(cast("Any", ensemble), Persona("Leo"), stack)
+    return Chats(cast("Any", ensemble), stack)
 
 
 async def test_each_language_is_opened_once_and_when_first_asked_for() -> None:

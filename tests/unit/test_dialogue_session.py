@@ -1,6 +1,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import anyio
@@ -333,6 +334,17 @@ async def test_the_next_chat_of_a_chain_answers_in_the_same_turn(
         assert (await stage.until(message.Finished)).heard == "I can."
         (problem,) = stage.of(message.Problem)
         assert problem.message == "chat: gone"
+
+
+async def test_the_chat_is_told_who_the_avatar_is_and_it_says_so_itself(tmp_path: Path) -> None:
+    file = tmp_path / "nora.toml"
+    file.write_text('name = "Nora"\nfacts = ["The museum opens at ten."]\n')
+    async with live(persona=file) as stage:
+        stage.session.command(message.Say(text="Are you human?"))
+        assert "My name is Nora" in (await stage.until(message.Finished)).heard
+        system = stage.session.history.messages[0]
+        assert system.role == "system"
+        assert "You know: The museum opens at ten." in system.text
 
 
 async def test_ears_that_fail_are_told_of() -> None:

@@ -25,7 +25,6 @@ from realtime_avatar.thinking.gemini import Gemini, Options
 from realtime_avatar.thinking.honesty import Honest
 from realtime_avatar.thinking.persona import Persona, system_prompt
 
-_MODEL: Final = Options().model
 _WARM: Final = 5  # replies of each way that do not count
 _QUESTION: Final = "What is the capital of France?"
 
@@ -49,7 +48,7 @@ async def bench_chat(replies: int = 200) -> dict[str, Any]:
         async with client.aio, engine.open(system=system) as chat:
 
             def raw() -> AsyncGenerator[str]:
-                return _raw(client, system)
+                return _raw(client, system, gemini.options)
 
             def whole() -> AsyncGenerator[str]:
                 return chat.reply(messages)
@@ -88,11 +87,11 @@ def _client(url: str) -> Any:
     return genai.Client(vertexai=False, api_key="none", http_options=options)
 
 
-async def _raw(client: Any, system: str) -> AsyncGenerator[str]:
+async def _raw(client: Any, system: str, options: Options) -> AsyncGenerator[str]:
     """Ask as Google's documentation does."""
-    config = {"system_instruction": system, "max_output_tokens": Options().max_tokens}
+    config = {"system_instruction": system, "max_output_tokens": options.max_tokens}
     stream = await client.aio.models.generate_content_stream(
-        model=_MODEL, contents=_QUESTION, config=config
+        model=options.model, contents=_QUESTION, config=config
     )
     async for chunk in stream:
         if chunk.text:

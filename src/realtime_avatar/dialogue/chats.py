@@ -8,7 +8,7 @@ from anyio import Lock
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Chat
 from realtime_avatar.errors import AvatarError, CapacityError
-from realtime_avatar.thinking.persona import Persona, system_prompt
+from realtime_avatar.thinking.persona import system_prompt
 
 
 class Chats:
@@ -18,8 +18,7 @@ class Chats:
     was read in an earlier session or start. So ask for the favourite language's in advance.
 
     Args:
-        ensemble: Has the engine.
-        persona: Who the avatar is.
+        ensemble: Has the engine, and knows who the avatar is.
         stack: Closes them.
         told: Is told of each failure of an engine that another one made good.
     """
@@ -27,18 +26,17 @@ class Chats:
     def __init__(
         self,
         ensemble: Ensemble,
-        persona: Persona,
         stack: AsyncExitStack,
         told: Callable[[AvatarError], None] | None = None,
     ) -> None:
-        self._ensemble, self._persona, self._stack = ensemble, persona, stack
+        self._ensemble, self._stack = ensemble, stack
         self._told = told
         self._open = dict[str, Chat]()
         self._locks = dict[str, Lock]()
 
     def system(self, language: str) -> str:
         """Return the system message of the requests in a language."""
-        return system_prompt(self._persona, language)
+        return system_prompt(self._ensemble.persona, language)
 
     async def get(self, language: str) -> Chat:
         """Return the chat of a language; another's, if the engine has no room for one more.

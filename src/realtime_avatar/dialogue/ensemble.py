@@ -27,6 +27,7 @@ from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.apology import Apologetic
 from realtime_avatar.thinking.chain import Chain
 from realtime_avatar.thinking.honesty import Honest
+from realtime_avatar.thinking.persona import Persona, read_persona
 
 FPS = 25
 
@@ -37,9 +38,20 @@ class Ensemble:
     Args:
         settings: Which engines, and their options.
         store: Where the weights are; by default as the settings say.
+
+    Attributes:
+        settings: The same, with the name that the persona has.
+        persona: Who the avatar is.
+
+    Raises:
+        ConfigError: if the persona's file is no good.
     """
 
     def __init__(self, settings: Settings, store: ModelStore | None = None) -> None:
+        self.persona = Persona(name=settings.name)
+        if settings.persona:
+            self.persona = read_persona(settings.persona, settings.name)
+            settings = settings.model_copy(update={"name": self.persona.name})
         self.settings = settings
         self.store = store or ModelStore(settings.models, offline=settings.offline)
         self._loaded: dict[tuple[Kind, str], Engine] = {}
@@ -81,7 +93,7 @@ class Ensemble:
         [engine, *others] = engines.values()
         chat = Chain(engines, told) if others else engine
         apologetic = Apologetic(chat, language or self.settings.possible[0])
-        return Honest(apologetic, self.settings.name)
+        return Honest(apologetic, self.persona.within(language).name)
 
     async def voice(self, language: str, wish: str = "") -> tuple[VoiceEngine, Speaker | None]:
         """Return the engine and the speaker for a language.
