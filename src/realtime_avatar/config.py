@@ -2,9 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -36,6 +43,30 @@ class IceServer(BaseModel):
     credential: str | None = None
 
 
+class McpServer(BaseModel):
+    """A server of tools (Model Context Protocol): a program, or an address.
+
+    Attributes:
+        command: What to start, say ("uvx", "mcp-server-time"); it is spoken to by stdio.
+        env: Environment variables for it, besides the few that every program needs.
+        url: Of one that is spoken to by streamable HTTP, say "https://example.org/mcp".
+        headers: For it, say {"Authorization": "Bearer …"}.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: tuple[str, ...] = ()
+    env: dict[str, SecretStr] = {}
+    url: str = ""
+    headers: dict[str, SecretStr] = {}
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either a command or a url")
+        return self
+
+
 class Settings(BaseSettings):
     """All that an owner may choose.
 
@@ -53,6 +84,9 @@ class Settings(BaseSettings):
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
+        tools: Python functions that the chat may call, by name; see `thinking.functions`.
+        mcp: Servers of further tools, by a name of the owner's.
+        tool_seconds: How long one call may take.
         models: Folder of the model store; by default in the user's cache.
         offline: Never fetch anything.
         threads: How many an engine may compute with at once.
@@ -94,6 +128,9 @@ class Settings(BaseSettings):
     face: str = "photo"
     emotion: Emotion = "warm"
     engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
+    tools: tuple[str, ...] = ()
+    mcp: dict[str, McpServer] = {}
+    tool_seconds: float = Field(default=10, gt=0, le=600)
     models: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)

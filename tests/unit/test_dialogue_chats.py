@@ -7,6 +7,7 @@ from anyio import create_task_group
 from anyio.lowlevel import checkpoint
 
 from realtime_avatar.dialogue.chats import Chats
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import CapacityError
 from realtime_avatar.thinking.persona import Persona
 
@@ -24,8 +25,11 @@ class Ensemble:
     async def chat(self, language: str, told: object) -> "Ensemble":
         return self
 
+    async def toolbox(self, language: str, told: object) -> Toolbox | None:
+        return None
+
     @asynccontextmanager
-    async def open(self, *, system: str) -> AsyncGenerator[object]:
+    async def open(self, *, system: str, tools: Toolbox | None) -> AsyncGenerator[object]:
         if len(self.opened) == self.places:
             raise CapacityError("full", 1)
         self.opened.append(system)

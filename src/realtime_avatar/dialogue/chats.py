@@ -47,9 +47,10 @@ class Chats:
         async with self._locks.setdefault(language, Lock()):
             if language not in self._open:
                 engine = await self._ensemble.chat(language, self._told)
+                tools = await self._ensemble.toolbox(language, self._told)
                 try:
                     chat = await self._stack.enter_async_context(
-                        engine.open(system=self.system(language))
+                        engine.open(system=self.system(language), tools=tools)
                     )
                 except CapacityError:
                     if not self._open:

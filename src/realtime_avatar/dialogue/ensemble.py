@@ -22,12 +22,14 @@ from realtime_avatar.engines.ports import (
     VoiceEngine,
 )
 from realtime_avatar.engines.registry import Context, Kind, load
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import AvatarError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.apology import Apologetic
 from realtime_avatar.thinking.chain import Chain
 from realtime_avatar.thinking.honesty import Honest
 from realtime_avatar.thinking.persona import Persona, read_persona
+from realtime_avatar.thinking.tools import Tools
 
 FPS = 25
 
@@ -56,8 +58,10 @@ class Ensemble:
         self.store = store or ModelStore(settings.models, offline=settings.offline)
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
+        self._tools = Tools(settings)
 
     async def __aenter__(self) -> Self:
+        await self._tools.__aenter__()
         return self
 
     async def __aexit__(
@@ -67,6 +71,7 @@ class Ensemble:
         trace: TracebackType | None,
     ) -> None:
         with CancelScope(shield=True):
+            await self._tools.__aexit__(None, None, None)
             while self._loaded:
                 _, engine = self._loaded.popitem()
                 await to_thread.run_sync(engine.close)
@@ -94,6 +99,20 @@ class Ensemble:
         chat = Chain(engines, told) if others else engine
         apologetic = Apologetic(chat, language or self.settings.possible[0])
         return Honest(apologetic, self.persona.within(language).name)
+
+    async def toolbox(
+        self, language: str, told: Callable[[AvatarError], None] | None = None
+    ) -> Toolbox | None:
+        """Return what the chat may call, if anything.
+
+        Args:
+            language: Of the conversation.
+            told: Is told of each server of tools that cannot be reached.
+
+        Raises:
+            ConfigError: if a function that the settings name is not there.
+        """
+        return await self._tools.toolbox(language, told)
 
     async def voice(self, language: str, wish: str = "") -> tuple[VoiceEngine, Speaker | None]:
         """Return the engine and the speaker for a language.

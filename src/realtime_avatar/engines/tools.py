@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from anyio import move_on_after
@@ -50,26 +50,22 @@ class Toolbox:
         tools: In it; the names differ.
         filler: What the avatar says while the first one of a reply runs.
         seconds: How long one may run.
-        used: Is told the name of each that is called, and whether it did its work.
     """
 
     tools: Sequence[Tool] = ()
     filler: str = ""
     seconds: float = 10
-    used: Callable[[str, bool], None] = field(default=lambda _name, _done: None)
 
     async def call(self, call: Call) -> str:
         """Run a tool; return its result, or in words why there is none. No error leaves here."""
         tool = next((tool for tool in self.tools if tool.name == call.name), None)
         if tool is None:
             return f"There is no tool {call.name!r}."
-        done, said = False, f"The tool took longer than {self.seconds:g} seconds and was stopped."
+        said = f"The tool took longer than {self.seconds:g} seconds and was stopped."
         with move_on_after(self.seconds):
             try:
                 result = await tool.run(call.arguments)
                 said = result if isinstance(result, str) else json.dumps(result, default=str)
-                done = True
             except Exception as error:  # somebody else's code may fail with anything
                 said = f"The tool failed: {error or type(error).__name__}"
-        self.used(call.name, done)
         return said[:_LONGEST]

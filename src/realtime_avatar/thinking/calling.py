@@ -7,6 +7,13 @@ from typing import Final
 
 from realtime_avatar.engines.tools import Call, Toolbox
 
+FILLERS: Final = {
+    "en": "One moment, let me look.",
+    "zh": "稍等，我看一下。",
+    "es": "Un momento, voy a mirarlo.",
+}
+"""What is said while a tool runs."""
+
 ROUNDS: Final = 4
 """How often in one reply a model may call tools; then it has to answer."""
 
