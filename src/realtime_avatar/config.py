@@ -2,9 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -36,22 +43,50 @@ class IceServer(BaseModel):
     credential: str | None = None
 
 
+class McpServer(BaseModel):
+    """A server of tools (Model Context Protocol): a program, or an address.
+
+    Attributes:
+        command: What to start, say ("uvx", "mcp-server-time"); it is spoken to by stdio.
+        env: Environment variables for it, besides the few that every program needs.
+        url: Of one that is spoken to by streamable HTTP, say "https://example.org/mcp".
+        headers: For it, say {"Authorization": "Bearer …"}.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: tuple[str, ...] = ()
+    env: dict[str, SecretStr] = {}
+    url: str = ""
+    headers: dict[str, SecretStr] = {}
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either a command or a url")
+        return self
+
+
 class Settings(BaseSettings):
     """All that an owner may choose.
 
     Attributes:
         languages: ISO 639-1 codes that the avatar hears and speaks, the favourite first.
         language: The one that it keeps to; empty follows the person's.
-        name: What the avatar is called.
+        name: What the avatar is called, if its persona does not say.
+        persona: File that says who it is; see `thinking.persona`.
         portrait: Its photograph; the bundled one when not given.
         detector: Engine that hears when somebody speaks.
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
-        chat: Engine that thinks of an answer.
+        chat: Engine that thinks of an answer, or several: where one has none, the next is asked.
         voice: Engine that speaks each language: "engine" or "engine:speaker".
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
+        tools: Python functions that the chat may call, by name; see `thinking.functions`.
+        mcp: Servers of further tools, by a name of the owner's.
+        tool_seconds: How long one call may take.
         models: Folder of the model store; by default in the user's cache.
         offline: Never fetch anything.
         threads: How many an engine may compute with at once.
@@ -83,15 +118,19 @@ class Settings(BaseSettings):
     languages: tuple[str, ...] = ("en", "zh", "es")
     language: str = ""
     name: str = "Ava"
+    persona: Path | None = None
     portrait: Path | None = None
     detector: str = "silero"
     recognizer: str = "whisper"
     endpointer: str = "smart-turn"
-    chat: str = "llama"
+    chat: str | Annotated[tuple[str, ...], Field(min_length=1)] = "llama"
     voice: dict[str, str] = {"en": "hibari", "zh": "kokoro", "es": "kokoro"}
     face: str = "photo"
     emotion: Emotion = "warm"
-    engines: dict[str, dict[str, Any]] = {}
+    engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
+    tools: tuple[str, ...] = ()
+    mcp: dict[str, McpServer] = {}
+    tool_seconds: float = Field(default=10, gt=0, le=600)
     models: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)
@@ -120,6 +159,11 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def chats(self) -> tuple[str, ...]:
+        """The chat engines, the favourite first."""
+        return (self.chat,) if isinstance(self.chat, str) else self.chat
 
     @property
     def possible(self) -> tuple[str, ...]:

@@ -4,12 +4,15 @@
     ├── ConfigError     a setting, flag or file of settings that makes no sense
     ├── ModelMissing    weights that are not on this machine, or not what they should be
     ├── EngineError     a stage failed at its work (the session lives on)
+    │   └── ChatError   the chat has no answer, for a reason that the avatar can say
     ├── InputError      a bad portrait, recording or text; HTTP 4xx
     ├── CapacityError   too busy now; HTTP 503 with Retry-After
     └── ConsentError    nobody agreed to this voice or face; HTTP 403
 
 Each message is one sentence for the person who caused it or can mend it.
 """
+
+from typing import Literal
 
 
 class AvatarError(Exception):
@@ -39,6 +42,24 @@ class EngineError(AvatarError):
     def __init__(self, stage: str, message: str) -> None:
         super().__init__(f"{stage}: {message}")
         self.stage = stage
+
+
+Reason = Literal["blocked", "quota", "credentials", "unreachable", "slow", "failed"]
+"""Why a chat has no answer: it will not give one; too much was asked of it lately; it does not
+know us; nobody is there, or the line broke; it takes too long; anything else."""
+
+
+class ChatError(EngineError):
+    """A chat has no answer, or cannot go on with the one that it began.
+
+    Args:
+        reason: The kind of failure: the avatar has a sentence for each.
+        message: What happened, in words for the owner; never a secret.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__("chat", message)
+        self.reason: Reason = reason
 
 
 class InputError(AvatarError):

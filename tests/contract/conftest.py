@@ -4,12 +4,13 @@ A third party runs it on its own engines by listing them in `engines_under_test.
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from anyio import to_thread
 
-from engines_under_test import ENGINES
+from engines_under_test import ENGINES, SERVERS
 from realtime_avatar.engines.registry import Context, Kind, load
 from realtime_avatar.models.store import ModelStore
 
@@ -36,11 +37,14 @@ def anyio_backend() -> str:
 
 async def _loaded(kind: Kind, engine: tuple[str, dict[str, Any]]) -> AsyncGenerator[Any]:
     name, options = engine
-    context = Context(ModelStore(), threads=2, options=options)
-    made = await to_thread.run_sync(load, kind, name, context)
-    yield made
-    made.close()
-    made.close()  # idempotent
+    async with AsyncExitStack() as stack:
+        if name in SERVERS:
+            options = options | await stack.enter_async_context(SERVERS[name]())
+        context = Context(ModelStore(), threads=2, options=options)
+        made = await to_thread.run_sync(load, kind, name, context)
+        yield made
+        made.close()
+        made.close()  # idempotent
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engines_under_test import ENGINES
+from engines_under_test import ENGINES, WEIGHTLESS
 from realtime_avatar.engines.registry import KINDS, Context, Kind, engine_class, load, names
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.models.store import ModelStore
 
 ALL = [(kind, name) for kind, engines in ENGINES.items() for name, _ in engines]
-WEIGHTLESS = {"fake", "silero", "hibari", "scripted"}  # what they need comes with a library
 
 
 @pytest.mark.parametrize("kind", KINDS)

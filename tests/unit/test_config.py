@@ -35,12 +35,37 @@ def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
+    ("toml", "environment", "chats"),
+    [
+        ("", "", ("llama",)),
+        ('chat = "gemini"', "", ("gemini",)),
+        ('chat = ["gemini", "llama"]', "", ("gemini", "llama")),
+        ("", "openai", ("openai",)),
+        ("", '["openai", "llama"]', ("openai", "llama")),
+    ],
+)
+def test_chats_may_be_one_or_several(
+    toml: str, environment: str, chats: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    Path("avatar.toml").write_text(toml)
+    if environment:
+        monkeypatch.setenv("AVATAR_CHAT", environment)
+    assert load_settings().chats == chats
+
+
+def test_keys_are_not_shown():
+    Path("avatar.toml").write_text('[engines.gemini]\napi_key = "secret"\n')
+    assert "secret" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
     ("toml", "message"),
     [
         ('prot = "x"', "prot"),
         ("threads = 0", "threads"),
         ('language = "xx"', "'xx'"),
         ('languages = ["en", "tlh"]', "'tlh'"),
+        ("chat = []", "chat"),
         ("this is not toml", "avatar.toml"),
     ],
 )

@@ -7,6 +7,7 @@ from anyio import create_task_group
 from anyio.lowlevel import checkpoint
 
 from realtime_avatar.dialogue.chats import Chats
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import CapacityError
 from realtime_avatar.thinking.persona import Persona
 
@@ -17,15 +18,18 @@ class Ensemble:
     """One chat engine with so many places."""
 
     def __init__(self, places: int) -> None:
-        self.places = places
+        self.places, self.persona = places, Persona(name="Leo")
         self.opened: list[str] = []
         self.closed = 0
 
-    async def chat(self) -> "Ensemble":
+    async def chat(self, language: str, told: object) -> "Ensemble":
         return self
 
+    async def toolbox(self, language: str, told: object) -> Toolbox | None:
+        return None
+
     @asynccontextmanager
-    async def open(self, *, system: str) -> AsyncGenerator[object]:
+    async def open(self, *, system: str, tools: Toolbox | None) -> AsyncGenerator[object]:
         if len(self.opened) == self.places:
             raise CapacityError("full", 1)
         self.opened.append(system)
@@ -35,7 +39,7 @@ class Ensemble:
 
 
 def chats(ensemble: Ensemble, stack: AsyncExitStack) -> Chats:
-    return Chats(cast("Any", ensemble), Persona("Leo"), stack)
+    return Chats(cast("Any", ensemble), stack)
 
 
 async def test_each_language_is_opened_once_and_when_first_asked_for() -> None:

@@ -1,6 +1,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import anyio
@@ -24,10 +25,12 @@ from realtime_avatar.dialogue.listening import (
     Partial,
 )
 from realtime_avatar.dialogue.session import Session
+from realtime_avatar.engines.fake import FakeChat
 from realtime_avatar.engines.ports import Message, Transcript
-from realtime_avatar.errors import EngineError
+from realtime_avatar.errors import ChatError, EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.live import Beat
+from realtime_avatar.thinking.apology import SENTENCES
 from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -109,8 +112,8 @@ class Live:
 
 def settings(**options: Any) -> Settings:
     kinds: dict[str, Any] = dict.fromkeys(("detector", "recognizer", "chat", "face"), "fake")
-    voice: dict[str, str] = {"en": "fake", "zh": "fake", "es": "fake"}
-    return Settings(**kinds, voice=voice, **options)
+    kinds["voice"] = {"en": "fake", "zh": "fake", "es": "fake"}
+    return Settings(**(kinds | options))
 
 
 @asynccontextmanager
@@ -293,6 +296,55 @@ async def test_a_failing_stage_is_told_and_the_session_lives_on(
             assert "no breath" in problem.message
         stage.session.command(message.Say(text="again"))
         assert (await stage.until(message.Finished)).heard == "You said: again"
+
+
+def forgetful(failure: Exception) -> Callable[..., AsyncGenerator[str]]:
+    """Return what stands in for `FakeChat.reply` and has no answer."""
+
+    async def reply(*_: Any) -> AsyncGenerator[str]:
+        await checkpoint()
+        raise failure
+        yield ""
+
+    return reply
+
+
+async def test_a_chat_without_an_answer_says_so_and_the_page_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with live(language="es") as stage:
+        with monkeypatch.context() as broken:
+            broken.setattr(FakeChat, "reply", forgetful(ChatError("quota", "429")))
+            stage.session.command(message.Say(text="hello"))
+            finished = await stage.until(message.Finished)
+            assert finished.heard == SENTENCES["es"]["quota"]
+            (problem,) = stage.of(message.Problem)
+            assert (problem.stage, problem.message) == ("chat", "chat: 429")
+        stage.session.command(message.Say(text="again"))
+        assert (await stage.until(message.Finished)).heard == "You said: again"
+
+
+async def test_the_next_chat_of_a_chain_answers_in_the_same_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted = {"scripted": {"replies": ["I can."]}}
+    async with live(chat=("fake", "scripted"), engines=scripted) as stage:
+        monkeypatch.setattr(FakeChat, "reply", forgetful(ChatError("unreachable", "gone")))
+        stage.session.command(message.Say(text="hello"))
+        assert (await stage.until(message.Finished)).heard == "I can."
+        (problem,) = stage.of(message.Problem)
+        assert problem.message == "chat: gone"
+
+
+async def test_the_chat_is_told_who_the_avatar_is_and_it_says_so_itself(tmp_path: Path) -> None:
+    file = tmp_path / "nora.toml"
+    file.write_text('name = "Nora"\nfacts = ["The museum opens at ten."]\n')
+    async with live(persona=file) as stage:
+        stage.session.command(message.Say(text="Are you human?"))
+        assert "My name is Nora" in (await stage.until(message.Finished)).heard
+        system = stage.session.history.messages[0]
+        assert system.role == "system"
+        assert "You know: The museum opens at ten." in system.text
 
 
 async def test_ears_that_fail_are_told_of() -> None:

@@ -92,8 +92,9 @@ async def bench_live(
     """
     for question in questions:
         await to_thread.run_sync(read_question, question)
-    settings = settings.model_copy(update={"chat": chat or settings.chat})
-    if settings.chat == "scripted" and "scripted" not in settings.engines:
+    settings = settings.model_copy(update={"chat": (chat,) if chat else settings.chats})
+    thinker = ", ".join(settings.chats)
+    if thinker == "scripted" and "scripted" not in settings.engines:
         own = {"scripted": {"replies": REPLIES}}
         settings = settings.model_copy(update={"engines": settings.engines | own})
     about = machine()
@@ -109,11 +110,11 @@ async def bench_live(
     return {
         "machine": about,
         "client": client,
-        "chat": settings.chat,
+        "chat": thinker,
         "questions": [path.name for path in questions],
         "turns": turns,
         "runs": runs,
-        "bars": [asdict(bar) | {"met": bar.met} for bar in bars(runs, client, settings.chat)],
+        "bars": [asdict(bar) | {"met": bar.met} for bar in bars(runs, client, thinker)],
     }
 
 
@@ -122,7 +123,7 @@ async def _converse(
 ) -> "_Conversations":
     """Let so many people talk at once."""
     variables = {
-        "AVATAR_CHAT": settings.chat,
+        "AVATAR_CHAT": json.dumps(settings.chats),
         "AVATAR_ENGINES": json.dumps(settings.engines),
         "AVATAR_MAX_SESSIONS": str(max(count, settings.max_sessions)),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 _LIBRARIES = (
     "realtime-avatar", "faster-whisper", "ctranslate2", "onnxruntime", "xllamacpp", "hibari-tts",
-    "numba", "opencv-python-headless", "ai-edge-litert", "av", "numpy",
+    "numba", "opencv-python-headless", "ai-edge-litert", "av", "google-genai", "numpy",
 )  # fmt: skip
 
 

@@ -103,6 +103,29 @@ def live(
     _print_live(report)
 
 
+@app.command()
+def chat(
+    replies: Annotated[int, typer.Option(min=5, help="Of each way, in turn.")] = 200,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure what the Gemini engine adds to its client, on a stand-in for Google's server."""
+    import anyio
+
+    from realtime_avatar.bench.chat import bench_chat
+
+    with working("Asking", quiet=json):
+        report = anyio.run(bench_chat, replies)
+    if json:
+        print_json(report)
+        return
+    rows = [
+        [name, f"{spread['p50']:.2f}", f"{spread['p95']:.2f}"]
+        for name, spread in report["first_token_ms"].items()
+    ]
+    print_table("First token, ms after the question", ["by", "p50", "p95"], rows)
+    _print_bars(report)
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
@@ -111,7 +134,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print_live(report: dict[str, Any]) -> None:
-    about = report["machine"]
     title = f"{report['turns']} turns, {report['client']} client, {report['chat']} chat"
     for run in report["runs"]:
         spreads = run["stages"] | run["seconds"]
@@ -131,6 +153,11 @@ def _print_live(report: dict[str, Any]) -> None:
             print(f"the server held at most {most:.0f} MiB")
         failures = {what.replace("_", " "): n for what, n in run["failures"].items() if n}
         print(", ".join(f"{what}: {n}" for what, n in failures.items()) or "nothing failed")
+    _print_bars(report)
+
+
+def _print_bars(report: dict[str, Any]) -> None:
+    about = report["machine"]
     rows = [
         [
             bar["what"],

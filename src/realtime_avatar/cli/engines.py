@@ -20,7 +20,7 @@ def engines(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         "detector": {settings.detector},
         "recognizer": {settings.recognizer},
         "endpointer": {settings.endpointer},
-        "chat": {settings.chat},
+        "chat": set(settings.chats),
         "voice": {voice.partition(":")[0] for voice in settings.voice.values()},
         "face": {settings.face},
     }

@@ -21,6 +21,7 @@ def serve(
     portrait: Annotated[
         Path | None, typer.Option(help="Photograph of the avatar; by default the bundled one.")
     ] = None,
+    persona: Annotated[Path | None, typer.Option(help="File that says who the avatar is.")] = None,
     language: Annotated[
         str | None, typer.Option(help="Keep to this language (en, zh, es); by default it is heard.")
     ] = None,
@@ -31,7 +32,12 @@ def serve(
 ) -> None:
     """Let people talk to the avatar in their browsers."""
     settings = load_settings(
-        host=host, port=port, portrait=portrait, language=language, max_sessions=max_sessions
+        host=host,
+        port=port,
+        portrait=portrait,
+        persona=persona,
+        language=language,
+        max_sessions=max_sessions,
     )
     from realtime_avatar.telemetry.logs import set_up_logs
 
@@ -41,13 +47,17 @@ def serve(
 
 async def _serve(settings: Settings, *, open_page: bool) -> None:
     from realtime_avatar.server.run import run
+    from realtime_avatar.thinking.persona import read_persona
 
+    name = settings.name
+    if settings.persona:
+        name = read_persona(settings.persona, name).name
     with ExitStack() as loading:
         loading.enter_context(working("Loading the models"))
 
         def started(address: str) -> None:
             loading.close()
-            print(f"Talk to {settings.name} at {address}", flush=True)
+            print(f"Talk to {name} at {address}", flush=True)
             if settings.host not in ("127.0.0.1", "::1", "localhost") and not settings.tls_cert:
                 print(
                     "Browsers on other machines allow the microphone on https only:"

@@ -1,13 +1,14 @@
 """The chats of one conversation."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from anyio import Lock
 
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Chat
-from realtime_avatar.errors import CapacityError
-from realtime_avatar.thinking.persona import Persona, system_prompt
+from realtime_avatar.errors import AvatarError, CapacityError
+from realtime_avatar.thinking.persona import system_prompt
 
 
 class Chats:
@@ -17,19 +18,25 @@ class Chats:
     was read in an earlier session or start. So ask for the favourite language's in advance.
 
     Args:
-        ensemble: Has the engine.
-        persona: Who the avatar is.
+        ensemble: Has the engine, and knows who the avatar is.
         stack: Closes them.
+        told: Is told of each failure of an engine that another one made good.
     """
 
-    def __init__(self, ensemble: Ensemble, persona: Persona, stack: AsyncExitStack) -> None:
-        self._ensemble, self._persona, self._stack = ensemble, persona, stack
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        stack: AsyncExitStack,
+        told: Callable[[AvatarError], None] | None = None,
+    ) -> None:
+        self._ensemble, self._stack = ensemble, stack
+        self._told = told
         self._open = dict[str, Chat]()
         self._locks = dict[str, Lock]()
 
     def system(self, language: str) -> str:
         """Return the system message of the requests in a language."""
-        return system_prompt(self._persona, language)
+        return system_prompt(self._ensemble.persona, language)
 
     async def get(self, language: str) -> Chat:
         """Return the chat of a language; another's, if the engine has no room for one more.
@@ -39,10 +46,11 @@ class Chats:
         """
         async with self._locks.setdefault(language, Lock()):
             if language not in self._open:
-                engine = await self._ensemble.chat()
+                engine = await self._ensemble.chat(language, self._told)
+                tools = await self._ensemble.toolbox(language, self._told)
                 try:
                     chat = await self._stack.enter_async_context(
-                        engine.open(system=self.system(language))
+                        engine.open(system=self.system(language), tools=tools)
                     )
                 except CapacityError:
                     if not self._open:

@@ -12,7 +12,6 @@ from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
-from realtime_avatar.thinking.persona import Persona
 
 
 class Conversation:
@@ -94,7 +93,7 @@ async def open_conversation(
             engine = await ensemble.recognizer()
             recognizer = await stack.enter_async_context(engine.open(languages=settings.possible))
         if thinks:
-            chats = Chats(ensemble, Persona(name=settings.name), stack)
+            chats = Chats(ensemble, stack)
             await chats.get(settings.possible[0])
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
         yield Conversation(ensemble, recognizer, chats, face)

@@ -1,9 +1,9 @@
 """The engines of one process, loaded when first needed and shared by all sessions."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from anyio import CancelScope, Lock, create_task_group, to_thread
 
@@ -22,8 +22,14 @@ from realtime_avatar.engines.ports import (
     VoiceEngine,
 )
 from realtime_avatar.engines.registry import Context, Kind, load
+from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.errors import AvatarError
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.thinking.apology import Apologetic
+from realtime_avatar.thinking.chain import Chain
 from realtime_avatar.thinking.honesty import Honest
+from realtime_avatar.thinking.persona import Persona, read_persona
+from realtime_avatar.thinking.tools import Tools
 
 FPS = 25
 
@@ -34,15 +40,28 @@ class Ensemble:
     Args:
         settings: Which engines, and their options.
         store: Where the weights are; by default as the settings say.
+
+    Attributes:
+        settings: The same, with the name that the persona has.
+        persona: Who the avatar is.
+
+    Raises:
+        ConfigError: if the persona's file is no good.
     """
 
     def __init__(self, settings: Settings, store: ModelStore | None = None) -> None:
+        self.persona = Persona(name=settings.name)
+        if settings.persona:
+            self.persona = read_persona(settings.persona, settings.name)
+            settings = settings.model_copy(update={"name": self.persona.name})
         self.settings = settings
         self.store = store or ModelStore(settings.models, offline=settings.offline)
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
+        self._tools = Tools(settings)
 
     async def __aenter__(self) -> Self:
+        await self._tools.__aenter__()
         return self
 
     async def __aexit__(
@@ -52,6 +71,7 @@ class Ensemble:
         trace: TracebackType | None,
     ) -> None:
         with CancelScope(shield=True):
+            await self._tools.__aexit__(None, None, None)
             while self._loaded:
                 _, engine = self._loaded.popitem()
                 await to_thread.run_sync(engine.close)
@@ -65,9 +85,34 @@ class Ensemble:
     async def endpointer(self) -> EndpointerEngine:
         return await self._get("endpointer", self.settings.endpointer)
 
-    async def chat(self) -> ChatEngine:
-        """Return the chat engine, bound to the truth about what it is."""
-        return Honest(await self._get("chat", self.settings.chat), self.settings.name)
+    async def chat(
+        self, language: str = "", told: Callable[[AvatarError], None] | None = None
+    ) -> ChatEngine:
+        """Return the chat engine, bound to the truth about what it is.
+
+        Args:
+            language: In which it says that it has no answer; the favourite by default.
+            told: Is told of each failure that another engine of the chain made good.
+        """
+        engines = {name: await self._get("chat", name) for name in self.settings.chats}
+        [engine, *others] = engines.values()
+        chat = Chain(engines, told) if others else engine
+        apologetic = Apologetic(chat, language or self.settings.possible[0])
+        return Honest(apologetic, self.persona.within(language).name)
+
+    async def toolbox(
+        self, language: str, told: Callable[[AvatarError], None] | None = None
+    ) -> Toolbox | None:
+        """Return what the chat may call, if anything.
+
+        Args:
+            language: Of the conversation.
+            told: Is told of each server of tools that cannot be reached.
+
+        Raises:
+            ConfigError: if a function that the settings name is not there.
+        """
+        return await self._tools.toolbox(language, told)
 
     async def voice(self, language: str, wish: str = "") -> tuple[VoiceEngine, Speaker | None]:
         """Return the engine and the speaker for a language.
@@ -116,10 +161,19 @@ class Ensemble:
         try:
             async with create_task_group() as tasks:
                 for kind in kinds:
-                    name = voice if kind == "voice" else cast("str", getattr(self.settings, kind))
-                    tasks.start_soon(self._get, kind, name)
+                    for name in self._names(kind, voice):
+                        tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+
+    def _names(self, kind: Kind, voice: str) -> Sequence[str]:
+        match kind:
+            case "voice":
+                return (voice,)
+            case "chat":
+                return self.settings.chats
+            case _:
+                return (getattr(self.settings, kind),)
 
     async def _get(self, kind: Kind, name: str) -> Any:
         key = (kind, name)

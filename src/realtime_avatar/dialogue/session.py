@@ -40,7 +40,6 @@ from realtime_avatar.errors import AvatarError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.live import LivePlayout
-from realtime_avatar.thinking.persona import Persona
 
 _EVENTS: Final = 256  # that may wait for a slow page; then the oldest go
 _INBOX: Final = 64
@@ -77,7 +76,7 @@ class Session:
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
         self._echo = echo
-        self._chats = Chats(ensemble, Persona(name=ensemble.settings.name), stack)
+        self._chats = Chats(ensemble, stack, self._report)
         self._language, self._voice = language, voice
         self._uplink = Uplink()
         self._mode: Mode = "always"

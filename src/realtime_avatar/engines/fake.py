@@ -23,6 +23,7 @@ from realtime_avatar.engines.ports import (
     Transcript,
 )
 from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import ConfigError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.frames import frames_of
@@ -162,7 +163,9 @@ class FakeChat:
         """Nothing is held."""
 
     @asynccontextmanager
-    async def open(self, *, system: str = "") -> AsyncGenerator["FakeChat"]:
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["FakeChat"]:
         yield self
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:

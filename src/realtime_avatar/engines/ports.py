@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.media import Audio, Shot
 
 
@@ -190,19 +191,26 @@ class Chat(Protocol):
     """Thinks of answers."""
 
     def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
-        """Yield the answer to the last message in pieces that join to the whole text."""
+        """Yield the answer to the last message in pieces that join to the whole text.
+
+        Raises:
+            ChatError: if there is none, or no more of it, for a reason that can be said.
+        """
         ...
 
 
 class ChatEngine(Engine, Protocol):
     """Makes chats."""
 
-    def open(self, *, system: str = "") -> AbstractAsyncContextManager[Chat]:
+    def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AbstractAsyncContextManager[Chat]:
         """Open a session.
 
         Args:
             system: The system message that the first request will start with, so that an
                 engine can read it before somebody waits.
+            tools: What the model may call; an engine that cannot have it call does not look.
         """
         ...
 

@@ -7,7 +7,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import Processor
 
-_QUIET = ("aiortc", "aioice", "libav", "uvicorn")
+_QUIET = ("aiortc", "aioice", "google_genai", "httpx2", "libav", "mcp", "openai", "uvicorn")
 
 
 def set_up_logs(*, json: bool, stream: TextIO = sys.stderr) -> None:

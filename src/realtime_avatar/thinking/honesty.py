@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import ClassVar, Final
 
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.thinking import human_or_machine
 
@@ -60,9 +61,11 @@ class Honest:
         self._engine.close()
 
     @asynccontextmanager
-    async def open(self, *, system: str = "") -> AsyncGenerator["HonestChat"]:
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["HonestChat"]:
         """Open a session of the engine."""
-        async with self._engine.open(system=system) as chat:
+        async with self._engine.open(system=system, tools=tools) as chat:
             yield HonestChat(chat, self._name)
 
 

@@ -21,14 +21,13 @@ from realtime_avatar.engines.registry import Context
 
 # Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
 from realtime_avatar.engines.runtime import step
-from realtime_avatar.errors import CapacityError, ConfigError, EngineError, InputError, ModelMissing
+from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.errors import CapacityError, ConfigError, EngineError, ModelMissing
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.thinking.question import check_question
 from realtime_avatar.thinking.read_prompts import ReadPrompts, prompts_folder
 from realtime_avatar.thinking.spoken import GRAMMAR, ends_sentence
 from realtime_avatar.thinking.window import Window
-
-LONGEST = 4000
-"""Characters of one message; more is refused. Some five minutes of speech."""
 
 _EVENTS = 8  # bound of the channel between llama.cpp's thread and the reply
 _BATCH = 32  # tokens read between two chances to cancel: 0.5 s on two slow cores
@@ -131,11 +130,14 @@ class Llama:
         self._server = None
 
     @asynccontextmanager
-    async def open(self, *, system: str = "") -> AsyncGenerator["LlamaChat"]:
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["LlamaChat"]:
         """Open a session; it returns when `system`, if given, has been read.
 
         Args:
             system: The system message that the first request will start with.
+            tools: Not used: so small a model calls them badly.
 
         Raises:
             CapacityError: if there are as many sessions as slots.
@@ -254,17 +256,11 @@ class LlamaChat:
         """Yield the answer to the last message, a token or so at a time.
 
         Raises:
-            InputError: if the message is empty or longer than `LONGEST` characters, or
+            InputError: if the message is empty or too long, or
                 does not fit into the context.
             EngineError: if llama.cpp fails.
         """
-        question = messages[-1].text.strip() if messages else ""
-        if not question:
-            raise InputError("there is nothing to answer: the message is empty")
-        if len(question) > LONGEST:
-            raise InputError(
-                f"the message has {len(question):,} characters; at most {LONGEST:,} are answered"
-            )
+        check_question(messages)
         options, prompt_tokens, said = self._engine.options, 0, ""
         self.usage = None
         while True:

@@ -1,24 +1,94 @@
 """Who the avatar is, told to a model in the language that it is to speak."""
 
-from dataclasses import dataclass
-from typing import Final
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from realtime_avatar.errors import ConfigError
+from realtime_avatar.thinking.spoken import ends_sentence
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=600)]
+Texts = Annotated[tuple[Text, ...], Field(max_length=20)]
 
 
-@dataclass(frozen=True, slots=True)
-class Persona:
-    """Who the avatar is.
+class Persona(BaseModel):
+    """Who the avatar is. All but the name may be in any language.
 
     Attributes:
         name: What it is called.
-        about: One or two sentences about it, in the third person, in any language; what it
-            knows, does or likes.
+        about: One or two sentences about it, in the third person: what it knows, does or likes.
+        style: How it speaks.
+        facts: What it knows for certain.
+        never: What it must not do.
     """
 
-    name: str = "Ava"
-    about: str = ""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: Annotated[Text, StringConstraints(max_length=60)] = "Ava"
+    about: Text | Literal[""] = ""
+    style: Text | Literal[""] = ""
+    facts: Texts = ()
+    never: Texts = ()
+
+    def within(self, language: str) -> "Persona":
+        """Return who it is in a language, which may be told otherwise than in general."""
+        return self
+
+
+class Personas(Persona):
+    """A persona file: `Persona`, and tables `[zh]` or `[es]` with what is other there."""
+
+    en: dict[str, Any] = {}
+    zh: dict[str, Any] = {}
+    es: dict[str, Any] = {}
+
+    def within(self, language: str) -> Persona:
+        """Return who it is in a language."""
+        own = {name: getattr(self, name) for name in Persona.model_fields}
+        return Persona.model_validate(own | getattr(self, language, {}))
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for language in _PROMPTS:
+            self.within(language)
+        return self
+
+
+def read_persona(path: Path, name: str = "Ava") -> Persona:
+    """Read a persona file (TOML).
+
+    Args:
+        path: The file.
+        name: Of the avatar, if the file does not say.
+
+    Raises:
+        ConfigError: if it cannot be read, or something in it makes no sense.
+    """
+    try:
+        return Personas.model_validate({"name": name} | tomllib.loads(path.read_text("utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"persona {path}: {where or 'a table'}: {first['msg']}") from None
+    except (OSError, ValueError) as error:  # also where it is no TOML
+        raise ConfigError(f"persona {path}: {error}") from None
+
+
+_HEADS: Final = {
+    "en": ("How you speak: {}", "You know: {}", "You must never do this: {}"),
+    "zh": ("你说话的方式：{}", "你知道：{}", "你绝不能这样做：{}"),
+    "es": ("Cómo hablas: {}", "Sabes: {}", "Nunca debes hacer esto: {}"),
+}
 
 _PROMPTS: Final = {
     "en": """\
@@ -68,5 +138,19 @@ def system_prompt(persona: Persona, language: str) -> str:
     if language not in _PROMPTS:
         known = ", ".join(_PROMPTS)
         raise ConfigError(f"no persona speaks {language!r}; known are: {known}")
-    prompt = _PROMPTS[language].format(name=persona.name, about=" ".join(persona.about.split()))
-    return prompt.replace(" \n", "\n")
+    persona = persona.within(language)
+    prompt = _PROMPTS[language].format(name=persona.name, about=_line(persona.about))
+    told = (persona.style, *map(_listed, (persona.facts, persona.never)))
+    heads = zip(_HEADS[language], told, strict=True)
+    lines = [head.format(_line(text)) for head, text in heads if text]
+    # Before the examples: what comes last is what a small model keeps to.
+    first, *rest = prompt.replace(" \n", "\n").split("\n")
+    return "\n".join([first, *lines, *rest])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " ".join(text if ends_sentence(text) else text + "." for text in texts)

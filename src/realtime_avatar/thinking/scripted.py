@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import InputError
 
 # A word with the white space around it; where words are not spaced apart, one character.
@@ -47,7 +48,9 @@ class Scripted:
         """Nothing is held."""
 
     @asynccontextmanager
-    async def open(self, *, system: str = "") -> AsyncGenerator["Scripted"]:
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["Scripted"]:
         """Open a session. Nothing is held for it: the messages say how far it has come."""
         yield self
 

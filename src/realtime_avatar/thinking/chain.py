@@ -1,0 +1,101 @@
+"""Several chats, of which the next is asked where one has no answer."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    suppress,
+)
+from functools import partial
+from typing import ClassVar
+
+from realtime_avatar.engines.ports import Chat, ChatEngine, Message
+from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.errors import AvatarError, CapacityError, ChatError, EngineError
+
+
+class Chain:
+    """A chat engine that falls over to the next one, within the same reply.
+
+    Only where nothing was said yet: two halves of different answers make none. And not where
+    an answer was refused: the next engine might be less careful.
+
+    Args:
+        engines: By name, the favourite first.
+        told: Is told of each failure that another engine made good.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, engines: dict[str, ChatEngine], told: Callable[[AvatarError], None] | None = None
+    ) -> None:
+        self._engines, self._told = engines, told
+
+    def close(self) -> None:
+        """Close all of them."""
+        for engine in self._engines.values():
+            engine.close()
+
+    @asynccontextmanager
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["ChainedChat"]:
+        """Open a session of the first engine; the others are opened when they are needed."""
+        async with AsyncExitStack() as stack:
+            doors = {
+                name: partial(engine.open, system=system, tools=tools)
+                for name, engine in self._engines.items()
+            }
+            chat = ChainedChat(doors, stack, self._told)
+            with suppress(CapacityError):  # told when it is asked
+                await chat.get(next(iter(doors)))
+            yield chat
+
+
+class ChainedChat:
+    """One session of `Chain`."""
+
+    def __init__(
+        self,
+        doors: dict[str, Callable[[], AbstractAsyncContextManager[Chat]]],
+        stack: AsyncExitStack,
+        told: Callable[[AvatarError], None] | None,
+    ) -> None:
+        self._doors, self._stack, self._told = doors, stack, told
+        self._open: dict[str, Chat] = {}
+
+    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """Yield the answer of the first engine that has one.
+
+        Raises:
+            EngineError: of the last engine, if none has; of one that had begun.
+        """
+        *_, last = self._doors
+        for name in self._doors:
+            said = False
+            try:
+                chat = await self.get(name)
+                async with aclosing(chat.reply(messages)) as pieces:
+                    async for piece in pieces:
+                        said = said or bool(piece.strip())
+                        yield piece
+                return
+            except (EngineError, CapacityError) as error:
+                refused = isinstance(error, ChatError) and error.reason == "blocked"
+                if said or refused or name == last:
+                    raise
+                if self._told:
+                    self._told(error)
+
+    async def get(self, name: str) -> Chat:
+        """Return an engine's session, opened if it was not.
+
+        Raises:
+            CapacityError: if it has no room.
+        """
+        if name not in self._open:
+            self._open[name] = await self._stack.enter_async_context(self._doors[name]())
+        return self._open[name]

@@ -1,0 +1,85 @@
+"""What every chat on another server owes: patience with limits, one retry, errors in words."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+from anyio import current_time, fail_after
+from pydantic import BaseModel, ConfigDict, Field
+
+from realtime_avatar.errors import ChatError, Reason
+
+T = TypeVar("T")
+
+
+class RemoteOptions(BaseModel):
+    """Settings that all chats on other servers have.
+
+    Attributes:
+        max_tokens: Tokens of one reply, those of unseen thoughts included.
+        first_seconds: How long to wait for the first words.
+        next_seconds: And for more of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_tokens: int = Field(1024, ge=16, le=65_536)
+    first_seconds: float = Field(8, gt=0, le=600)
+    next_seconds: float = Field(5, gt=0, le=600)
+
+
+async def steadily(
+    ask: Callable[[], AsyncGenerator[T]],
+    options: RemoteOptions,
+    explain: Callable[[Exception], ChatError],
+    lost: tuple[type[Exception], ...],
+) -> AsyncGenerator[T]:
+    """Yield what a server streams, but do not wait for ever.
+
+    Args:
+        ask: Sends the request; closing what it returns closes the connection.
+        options: The limits.
+        explain: Turns an error of the client into words.
+        lost: Errors of a connection. One is forgiven before anything came; afterwards none,
+            because what was said would be said twice.
+
+    Raises:
+        ChatError: if nothing comes in time, or the server or the line fails.
+    """
+    forgiven, begun = False, False
+    due = current_time() + options.first_seconds
+    while True:
+        try:
+            async with aclosing(ask()) as pieces:
+                while True:
+                    wait = options.next_seconds if begun else due - current_time()
+                    with fail_after(wait):
+                        try:
+                            piece = await anext(pieces)
+                        except StopAsyncIteration:
+                            return
+                    begun = True
+                    yield piece
+        except ChatError:
+            raise
+        except TimeoutError:
+            raise ChatError("slow", _waited(begun, options)) from None
+        except Exception as error:  # clients fail with their own errors and their libraries'
+            if begun or forgiven or not isinstance(error, lost):
+                raise explain(error) from error
+            forgiven = True
+
+
+def reason_of(status: int) -> Reason:
+    """Return what an HTTP status of 400 or more means for the answer."""
+    if status in (401, 403):
+        return "credentials"
+    if status in (402, 429):
+        return "quota"
+    return "unreachable" if status >= 500 else "failed"
+
+
+def _waited(begun: bool, options: RemoteOptions) -> str:
+    if begun:
+        return f"the server was silent for {options.next_seconds:g} s in the middle of its answer"
+    return f"the server did not begin to answer within {options.first_seconds:g} s"
