@@ -63,6 +63,10 @@ class Settings(BaseSettings):
         origins: Other sites that may embed the avatar, say ("https://example.org",).
         ice_servers: STUN and TURN servers, for people who are not on the same network.
         max_sessions: Conversations at once; by default as many as there are cores.
+        jobs: Requests of programs that are worked on at once, beside the conversations; by
+            default half as many as there are cores.
+        jobs_waiting: That may wait for it; more are refused.
+        longest_recording: Seconds of a recording that a program may send.
         idle_seconds: After so long without a word from the person a conversation ends.
         finish_seconds: How long a sentence may go on after the server was told to stop.
         video_codec: Preferred codec; "auto" leaves it to the browser.
@@ -102,6 +106,9 @@ class Settings(BaseSettings):
     origins: tuple[str, ...] = ()
     ice_servers: tuple[IceServer, ...] = ()
     max_sessions: int = Field(default_factory=_cores, ge=1)
+    jobs: int = Field(default_factory=lambda: max(1, _cores() // 2), ge=1)
+    jobs_waiting: int = Field(default=32, ge=0)
+    longest_recording: float = Field(default=600, gt=0)
     idle_seconds: float = Field(default=600, gt=0)
     finish_seconds: float = Field(default=20, ge=0)
     video_codec: Literal["auto", "h264", "vp8"] = "auto"

@@ -45,11 +45,11 @@ async def pieces_of(count: int, *, blind: int = 0) -> list[Piece]:
 def decode(data: bytes) -> tuple[list[float], list[np.ndarray], list[float]]:
     """Return the pictures' times, the pictures, and the times of loud sound."""
     times, pictures, loud = list[float](), list[np.ndarray](), list[float]()
-    with av.open(io.BytesIO(data)) as film:
+    with av.open(io.BytesIO(data), "r") as film:
         for frame in film.decode(video=0):
             times.append(float(frame.time or 0))
             pictures.append(frame.to_ndarray(format="gray"))
-    with av.open(io.BytesIO(data)) as film:
+    with av.open(io.BytesIO(data), "r") as film:
         for frame in film.decode(audio=0):
             pcm = frame.to_ndarray()[0]
             loud += [float(frame.time or 0) + i / 48_000 for i in np.nonzero(abs(pcm) > 0.1)[0]]

@@ -77,7 +77,7 @@ class Mp4Muxer:
         self._video = self._file.add_stream("libx264", rate=shape.fps)
         self._video.width, self._video.height = shape.width, shape.height
         self._video.pix_fmt = "yuv420p"
-        quality = {"preset": "veryfast", "crf": "20", "profile": "high"}
+        quality: dict[str, object] = {"preset": "veryfast", "crf": "20", "profile": "high"}
         self._video.options = quality | dict(video or {})
         self._video.codec_context.gop_size = 2 * shape.fps
         # One thread: the cores belong to the stages that make the next shots.

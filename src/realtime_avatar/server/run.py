@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
-from anyio import CancelScope, Event, create_task_group, open_signal_receiver
+from anyio import CancelScope, Event, create_task_group, open_signal_receiver, to_thread
 
 from realtime_avatar.config import Settings
 from realtime_avatar.errors import ConfigError
@@ -35,6 +35,7 @@ async def run(settings: Settings, started: Callable[[str], None]) -> None:
     """
     with listen(settings) as listener:
         async with open_service(settings) as service, create_task_group() as tasks:
+            await to_thread.run_sync(service.decoder.start)
             stop = Event()
             tasks.start_soon(_obey, service, stop, tasks.cancel_scope)
             await serve(service, listener, started, stop)
