@@ -54,17 +54,19 @@ class Answer:
     text: str
 
 
-async def think(ensemble: Ensemble, messages: Sequence[Message]) -> AsyncGenerator[str]:
+async def think(
+    ensemble: Ensemble, messages: Sequence[Message], taste: Taste
+) -> AsyncGenerator[str]:
     """Yield the reply to the last message, piece by piece.
 
     Args:
         ensemble: The engines.
         messages: A conversation. One without a system message gets the avatar's own.
+        taste: How.
     """
-    settings = ensemble.settings
     if messages[0].role != "system":
-        language = guess_language(messages[-1].text, settings.possible)
-        system = system_prompt(Persona(name=settings.name), language)
+        language = taste.of(messages[-1].text, ensemble)
+        system = system_prompt(Persona(name=ensemble.settings.name), language)
         messages = [Message("system", system), *messages]
     engine = await ensemble.chat()
     async with (

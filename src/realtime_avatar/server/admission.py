@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from anyio import Semaphore, current_time, sleep
+from anyio import Semaphore, current_time, fail_after, sleep
 
 from realtime_avatar.errors import CapacityError
 
@@ -12,6 +12,9 @@ _GUESS: Final = 3.0  # seconds of a job, before one has been seen
 _WEIGHT: Final = 0.2  # of the latest job in the mean
 _RETRY: Final = (1.0, 120.0)  # seconds, the least and the most that are told
 _LOOK: Final = 0.05  # seconds between two looks whether nobody talks
+LONGEST: Final = 900.0
+"""Seconds after which a request counts as hung, and is ended."""
+
 PATIENCE: Final = 5.0
 """Seconds that a job waits for a pause in the live conversations."""
 
@@ -59,7 +62,8 @@ class Admission:
         try:
             await self._pause()
             began = current_time()
-            yield
+            with fail_after(LONGEST):
+                yield
             self._mean += _WEIGHT * (current_time() - began - self._mean)
         finally:
             self._free.release()

@@ -1,27 +1,19 @@
 """The web application: the page, its routes, and what operators ask for."""
 
 from importlib.resources import as_file, files
-from typing import Any, Final
+from typing import Final
 
-import structlog
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
-from realtime_avatar.errors import (
-    AvatarError,
-    CapacityError,
-    ConfigError,
-    ConsentError,
-    InputError,
-)
 from realtime_avatar.server.avatars import MAX_BYTES
+from realtime_avatar.server.refusals import refuse_in_words
+from realtime_avatar.server.rest import rest_router
 from realtime_avatar.server.routes import router
 from realtime_avatar.server.service import Service
 from realtime_avatar.server.socket import socket_router
@@ -38,12 +30,6 @@ _HEADERS: Final = {
     # A new version is used at once; what has not changed is not sent again.
     "Cache-Control": "no-cache",
 }
-_STATUS: Final[dict[type[AvatarError], int]] = {
-    InputError: 422,
-    ConfigError: 422,
-    ConsentError: 403,
-    CapacityError: 503,
-}
 
 
 def create_app(service: Service) -> FastAPI:
@@ -51,13 +37,11 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Realtime Avatar", version=__version__, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(router)
+    app.include_router(rest_router)
     app.include_router(socket_router)
     _operate(app, service)
     _serve_page(app)
-    app.add_exception_handler(AvatarError, _refuse)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _broken)
+    refuse_in_words(app)
     app.add_middleware(_Headers)
     if service.settings.origins:
         app.add_middleware(
@@ -98,33 +82,6 @@ def _serve_page(app: FastAPI) -> None:
             return FileResponse(folder / "index.html")
 
         _ = page
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-    headers: dict[str, str] = {}
-    if isinstance(error, CapacityError):
-        headers["Retry-After"] = str(round(error.retry_after))
-    return JSONResponse({"error": str(error)}, status, headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first: dict[str, Any] = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return JSONResponse({"error": f"{where}: {first['msg']}".removeprefix(": ")}, 422)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    structlog.stdlib.get_logger("realtime_avatar").error(
-        "request failed", path=request.url.path, exc_info=error
-    )
-    return JSONResponse({"error": "something went wrong on the server"}, 500)
 
 
 class _Headers:

@@ -39,8 +39,8 @@ from realtime_avatar.server.codecs import (
     VideoEncoder,
     web_codec,
 )
-from realtime_avatar.server.routes import Wish, service_of
 from realtime_avatar.server.service import Service
+from realtime_avatar.server.wishes import Wish, service_of
 
 socket_router = APIRouter(prefix="/api/v1")
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from anyio import Lock, create_task_group, fail_after
+from anyio import Lock, create_task_group, move_on_after
 from fastapi.sse import format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -49,8 +49,10 @@ class Streamed(Response):
                     begun = True
                     start = {"type": "http.response.start", "status": self.status_code}
                     await send({**start, "headers": self.raw_headers})
-                with fail_after(STALLED):
+                with move_on_after(STALLED) as taking:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
+                if taking.cancelled_caught:
+                    tasks.cancel_scope.cancel()
 
         async def listen() -> None:
             while (await receive())["type"] != "http.disconnect":
