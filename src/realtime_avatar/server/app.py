@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
 from realtime_avatar.server.avatars import MAX_BYTES
+from realtime_avatar.server.openai_routes import openai_router
 from realtime_avatar.server.refusals import refuse_in_words
 from realtime_avatar.server.rest import rest_router
 from realtime_avatar.server.routes import router
@@ -38,6 +39,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.include_router(router)
     app.include_router(rest_router)
+    app.include_router(openai_router)
     app.include_router(socket_router)
     _operate(app, service)
     _serve_page(app)

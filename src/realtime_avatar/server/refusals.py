@@ -97,6 +97,8 @@ async def _avatar(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, Absent) else 500
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), status)
     headers, code = dict[str, str](), None
+    if status == 422 and request.url.path.startswith(OPENAI):
+        status = 400
     if isinstance(error, CapacityError):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if status == 500:

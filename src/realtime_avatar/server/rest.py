@@ -155,12 +155,12 @@ async def transcribe(service: Shared, audio: Recording, language: LanguageField 
     """Write down what is said in a recording."""
     taste = await taste_of(service, language)
     async with service.admission.place():
-        recording = await _recording(service, audio, service.settings.longest_recording)
+        recording = await recorded(service, audio, service.settings.longest_recording)
         heard = await hear(service.ensemble, recording, taste.possible(service.ensemble))
     return _heard(heard)
 
 
-@rest_router.post("/chat", responses={200: {"content": {_JSON: {}, _SSE: {}}}})
+@rest_router.post("/chat", response_model=Reply, responses={200: {"content": {_SSE: {}}}})
 async def chat(request: Request, asked: Asked, service: Shared) -> Response:
     """Answer a message in writing: JSON, or events `reply` and `complete` by Accept."""
     taste = await taste_of(service, asked.language, history=asked.history)
@@ -235,7 +235,7 @@ async def animate(
     kind = preferred(request, (_JSON, _MP4))
     async with service.admission.place():
         longest = service.settings.longest_recording
-        speech = await _recording(service, audio, longest, _FILM_RATE)
+        speech = await recorded(service, audio, longest, _FILM_RATE)
         if portrait is None or not portrait.size:
             rig = service.avatars.get(avatar).rig
         else:
@@ -278,7 +278,7 @@ async def conversation(
     taste = await taste_of(service, language, voice, history_of(history))
     rig = service.avatars.get(avatar).rig
     async with service.admission.place():
-        question = await _recording(service, audio, MAX_QUESTION)
+        question = await recorded(service, audio, MAX_QUESTION)
         film = _Film(service)
         async with film.playout:
             answer = await requests.answer(service.ensemble, rig, question, taste, film.playout)
@@ -312,7 +312,7 @@ async def stream_conversation(
 
     async def make(events: Events) -> None:
         async with service.admission.place():
-            question = await _recording(service, audio, MAX_QUESTION)
+            question = await recorded(service, audio, MAX_QUESTION)
             await _answer_in_pieces(service, events, rig, question, taste)
 
     return _events(make)
@@ -405,9 +405,20 @@ def _events(make: Callable[[Events], Awaitable[None]]) -> Response:
     return Streamed(write_all, _SSE, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-async def _recording(
+async def recorded(
     service: Service, audio: UploadFile, longest: float, rate: int = HEARING_RATE
 ) -> Audio:
+    """Read a recording that was sent.
+
+    Args:
+        service: Has it read.
+        audio: As sent.
+        longest: Seconds that are accepted.
+        rate: Wanted, Hz.
+
+    Raises:
+        InputError: if it is no good.
+    """
     return await service.decoder.audio(audio.file, rate=rate, longest=longest)
 
 
