@@ -61,6 +61,12 @@ class Settings(BaseSettings):
             this machine only.
         tls_key: Its key, if it is not in the same file.
         origins: Other sites that may embed the avatar, say ("https://example.org",).
+        keys: File of API keys, which `avatar keys` writes; by default in the user's data.
+        require_keys: Whether everybody must show one; by default only if others than this
+            machine can reach the server. False lets anybody in.
+        requests_a_minute: Of each key and each address.
+        megabytes_a_minute: That each of them may send.
+        largest_upload: Bytes of one request.
         ice_servers: STUN and TURN servers, for people who are not on the same network.
         max_sessions: Conversations at once; by default as many as there are cores.
         jobs: Requests of programs that are worked on at once, beside the conversations; by
@@ -104,6 +110,11 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     origins: tuple[str, ...] = ()
+    keys: Path | None = None
+    require_keys: bool | None = None
+    requests_a_minute: int = Field(default=600, ge=1)
+    megabytes_a_minute: int = Field(default=500, ge=1)
+    largest_upload: int = Field(default=20_000_000, ge=1000)
     ice_servers: tuple[IceServer, ...] = ()
     max_sessions: int = Field(default_factory=_cores, ge=1)
     jobs: int = Field(default_factory=lambda: max(1, _cores() // 2), ge=1)
