@@ -58,7 +58,7 @@ async def open_site(**changes: Any) -> AsyncGenerator[Site]:
     """Serve with fake engines, in this process and without a port."""
     async with open_service(fake_settings(**changes)) as service:
         transport = httpx2.ASGITransport(create_app(service), raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://avatar") as http:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield Site(service, http)
 
 

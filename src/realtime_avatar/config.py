@@ -96,8 +96,18 @@ class Settings(BaseSettings):
             this machine only.
         tls_key: Its key, if it is not in the same file.
         origins: Other sites that may embed the avatar, say ("https://example.org",).
+        keys: File of API keys, which `avatar keys` writes; by default in the user's data.
+        require_keys: Whether everybody must show one; by default only if others than this
+            machine can reach the server. False lets anybody in.
+        requests_a_minute: Of each key and each address.
+        megabytes_a_minute: That each of them may send.
+        largest_upload: Bytes of one request.
         ice_servers: STUN and TURN servers, for people who are not on the same network.
         max_sessions: Conversations at once; by default as many as there are cores.
+        jobs: Requests of programs that are worked on at once, beside the conversations; by
+            default half as many as there are cores.
+        jobs_waiting: That may wait for it; more are refused.
+        longest_recording: Seconds of a recording that a program may send.
         idle_seconds: After so long without a word from the person a conversation ends.
         finish_seconds: How long a sentence may go on after the server was told to stop.
         video_codec: Preferred codec; "auto" leaves it to the browser.
@@ -139,8 +149,16 @@ class Settings(BaseSettings):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     origins: tuple[str, ...] = ()
+    keys: Path | None = None
+    require_keys: bool | None = None
+    requests_a_minute: int = Field(default=600, ge=1)
+    megabytes_a_minute: int = Field(default=500, ge=1)
+    largest_upload: int = Field(default=20_000_000, ge=1000)
     ice_servers: tuple[IceServer, ...] = ()
     max_sessions: int = Field(default_factory=_cores, ge=1)
+    jobs: int = Field(default_factory=lambda: max(1, _cores() // 2), ge=1)
+    jobs_waiting: int = Field(default=32, ge=0)
+    longest_recording: float = Field(default=600, gt=0)
     idle_seconds: float = Field(default=600, gt=0)
     finish_seconds: float = Field(default=20, ge=0)
     video_codec: Literal["auto", "h264", "vp8"] = "auto"

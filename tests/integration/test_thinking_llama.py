@@ -16,8 +16,9 @@ from realtime_avatar.engines.ports import Chat, Message
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import CapacityError, ConfigError, EngineError, InputError, ModelMissing
 from realtime_avatar.models.store import ModelStore
-from realtime_avatar.thinking.llama import LONGEST, Llama, LlamaChat
+from realtime_avatar.thinking.llama import Llama, LlamaChat
 from realtime_avatar.thinking.persona import Persona, system_prompt
+from realtime_avatar.thinking.question import LONGEST
 
 pytestmark = [pytest.mark.anyio, pytest.mark.weights]
 

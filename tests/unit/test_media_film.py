@@ -9,7 +9,7 @@ import pytest
 from realtime_avatar.errors import EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.film import FilePlayout
-from realtime_avatar.media.mp4 import Mp4Writer
+from realtime_avatar.media.mp4 import Mp4Muxer
 from streams import stream
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +133,7 @@ async def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, "No space left on device")
 
     playout = FilePlayout(tmp_path / "film.mp4")
-    monkeypatch.setattr(Mp4Writer, "_encode_audio", full)
+    monkeypatch.setattr(Mp4Muxer, "_encode_audio", full)
     with pytest.raises(InputError, match=r"cannot write .*No space left"):
         async with playout:
             await playout.play(stream(shots(10)))

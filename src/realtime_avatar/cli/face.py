@@ -72,7 +72,7 @@ def film(
 ) -> None:
     """Write a film of a portrait that says a recording, with what moves drawn below it."""
     from realtime_avatar.face.film import clear_film, film_shots
-    from realtime_avatar.media.mp4 import Mp4Writer
+    from realtime_avatar.media.mp4 import Format, Mp4Writer
     from realtime_avatar.media.read import read_audio
     from realtime_avatar.media.webm import write_webm
 
@@ -93,7 +93,7 @@ def film(
                 for shot in film_shots(rig, speech, fps, _behind(rig, background), curves=curves):
                     if writer is None and shot.frame is not None:
                         height, width, _ = shot.frame.shape
-                        writer = Mp4Writer(out, width, height, fps, speech.rate)
+                        writer = Mp4Writer(out, Format(width, height, fps, speech.rate))
                     if writer is not None:
                         writer.write(shot)
             except BaseException:

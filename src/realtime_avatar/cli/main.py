@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from realtime_avatar import __version__
-from realtime_avatar.cli import answer, bench, doctor, engines, enrol, evaluate, face, models, serve
+from realtime_avatar.cli import (
+    answer,
+    bench,
+    doctor,
+    engines,
+    enrol,
+    evaluate,
+    face,
+    keys,
+    models,
+    serve,
+)
 from realtime_avatar.errors import AvatarError
 
 app = typer.Typer(
@@ -25,6 +36,7 @@ app.command()(engines.engines)
 app.command()(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(face.app, name="face")
+app.add_typer(keys.app, name="keys")
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(bench.app, name="bench")
 app.add_typer(evaluate.app, name="eval")

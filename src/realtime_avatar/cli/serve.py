@@ -28,6 +28,15 @@ def serve(
     max_sessions: Annotated[
         int | None, typer.Option(help="Conversations at once; by default one for each core.")
     ] = None,
+    require_keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-keys/--open-to-anyone",
+            help="Whether everybody must show an API key (`avatar keys`); by default whoever"
+            " comes from another machine.",
+            show_default=False,
+        ),
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Let people talk to the avatar in their browsers."""
@@ -38,6 +47,7 @@ def serve(
         persona=persona,
         language=language,
         max_sessions=max_sessions,
+        require_keys=require_keys,
     )
     from realtime_avatar.telemetry.logs import set_up_logs
 

@@ -1,6 +1,6 @@
 """One person's conversation with one avatar."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from realtime_avatar.dialogue.chats import Chats
@@ -27,9 +27,10 @@ class Conversation:
         recognizer: Recognizer | None,
         chats: Chats | None,
         face: Face,
+        voice: str = "",
     ) -> None:
         self._ensemble, self._recognizer = ensemble, recognizer
-        self._chats, self._face = chats, face
+        self._chats, self._face, self._voice = chats, face, voice
         self.history = History()
 
     async def hear(self, utterance: Audio) -> Transcript:
@@ -43,9 +44,21 @@ class Conversation:
         return await last_word(self._recognizer, utterance)
 
     async def answer(
-        self, text: str, language: str, playout: Playout, timings: Timings | None = None
+        self,
+        text: str,
+        language: str,
+        playout: Playout,
+        timings: Timings | None = None,
+        told: Callable[[str], Awaitable[None]] | None = None,
     ) -> Turn:
         """Answer a text aloud; return the turn when it has been played out.
+
+        Args:
+            text: Of the person.
+            language: Of the answer, ISO 639-1.
+            playout: Where it is heard and seen.
+            timings: To be filled in.
+            told: As of `Turn`.
 
         Raises:
             ExceptionGroup: of AvatarErrors, one for each stage that failed.
@@ -54,7 +67,7 @@ class Conversation:
         if self._chats is not None:
             self.history.system = self._chats.system(language)
             chat = await self._chats.get(language)
-        async with self._turn(chat, language, playout, timings) as turn:
+        async with self._turn(chat, language, playout, timings, told) as turn:
             await turn.run(text)
         return turn
 
@@ -68,15 +81,27 @@ class Conversation:
 
     @asynccontextmanager
     async def _turn(
-        self, chat: Chat | None, language: str, playout: Playout, timings: Timings | None
+        self,
+        chat: Chat | None,
+        language: str,
+        playout: Playout,
+        timings: Timings | None,
+        told: Callable[[str], Awaitable[None]] | None = None,
     ) -> AsyncGenerator[Turn]:
-        async with self._ensemble.engines(language, self._face, chat) as engines:
-            yield Turn(engines, self.history, playout, timings)
+        ensemble, wish = self._ensemble, self._voice
+        async with ensemble.engines(language, self._face, chat, wish=wish) as engines:
+            yield Turn(engines, self.history, playout, timings, told=told)
 
 
 @asynccontextmanager
 async def open_conversation(
-    ensemble: Ensemble, rig: Rig, *, hears: bool = True, thinks: bool = True
+    ensemble: Ensemble,
+    rig: Rig,
+    *,
+    hears: bool = True,
+    thinks: bool = True,
+    languages: Sequence[str] = (),
+    voice: str = "",
 ) -> AsyncGenerator[Conversation]:
     """Open a conversation.
 
@@ -85,18 +110,21 @@ async def open_conversation(
         rig: The avatar's portrait, enrolled by the ensemble's face.
         hears: Whether `Conversation.hear` will be called.
         thinks: Whether `Conversation.answer` will be called.
+        languages: That it may be in, the likeliest first; by default as the settings say.
+        voice: "engine" or "engine:speaker"; by default as the settings say.
     """
     settings = ensemble.settings
+    languages = languages or settings.possible
     async with AsyncExitStack() as stack:
         recognizer = chats = None
         if hears:
             engine = await ensemble.recognizer()
-            recognizer = await stack.enter_async_context(engine.open(languages=settings.possible))
+            recognizer = await stack.enter_async_context(engine.open(languages=languages))
         if thinks:
             chats = Chats(ensemble, stack)
-            await chats.get(settings.possible[0])
+            await chats.get(languages[0])
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Conversation(ensemble, recognizer, chats, face)
+        yield Conversation(ensemble, recognizer, chats, face, voice)
 
 
 async def last_word(recognizer: Recognizer, utterance: Audio) -> Transcript:

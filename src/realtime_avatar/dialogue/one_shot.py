@@ -99,7 +99,7 @@ async def answer_file(ensemble: Ensemble, question: Path, out: Path, size: Size 
         timings = Timings()
         async with FilePlayout(out, FPS) as playout:
             turn = await stage.answer(heard.text, language, playout, timings)
-            _check_heard(turn)
+            check_heard(turn)
         report = {"recognizer": StageReport(hearing, hearing, hearing / utterance.seconds)}
         return _film(out, heard.text, turn, language, playout, timings, start, loading, report)
 
@@ -110,10 +110,7 @@ async def say_file(ensemble: Ensemble, text: str, out: Path, size: Size = None) 
     Raises:
         InputError: also if there is nothing to say in the text, or too much.
     """
-    if len(text) > MAX_TEXT:
-        raise InputError(f"the text has {len(text):,} characters; at most {MAX_TEXT:,} are said")
-    if not any(letter.isalnum() for letter in text):
-        raise InputError("there is nothing to say in the text")
+    check_text(text)
     _check_target(out)
     settings = ensemble.settings
     language = settings.language or guess_language(text, settings.languages)
@@ -122,8 +119,20 @@ async def say_file(ensemble: Ensemble, text: str, out: Path, size: Size = None) 
         timings = Timings()
         async with FilePlayout(out, FPS) as playout:
             turn = await stage.say(text, language, playout, timings)
-            _check_heard(turn)
+            check_heard(turn)
         return _film(out, "", turn, language, playout, timings, start, loading, {})
+
+
+def check_text(text: str) -> None:
+    """Return if a text can be said.
+
+    Raises:
+        InputError: if there is nothing to say in it, or too much.
+    """
+    if len(text) > MAX_TEXT:
+        raise InputError(f"the text has {len(text):,} characters; at most {MAX_TEXT:,} are said")
+    if not any(letter.isalnum() for letter in text):
+        raise InputError("there is nothing to say in the text")
 
 
 async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: float) -> Transcript:
@@ -135,10 +144,10 @@ async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: floa
     return await hear(ensemble, await to_thread.run_sync(_read, recording, max_seconds))
 
 
-async def hear(ensemble: Ensemble, utterance: Audio) -> Transcript:
-    """Return what is said in some audio."""
+async def hear(ensemble: Ensemble, utterance: Audio, languages: Sequence[str] = ()) -> Transcript:
+    """Return what is said in some audio; `languages`: possible ones, else the settings'."""
     engine = await ensemble.recognizer()
-    async with engine.open(languages=ensemble.settings.possible) as recognizer:
+    async with engine.open(languages=languages or ensemble.settings.possible) as recognizer:
         return await last_word(recognizer, utterance)
 
 
@@ -224,6 +233,11 @@ def _check_target(out: Path) -> None:
         raise InputError(f"{out} is a folder")
 
 
-def _check_heard(turn: Turn) -> None:
+def check_heard(turn: Turn) -> None:
+    """Return if anything of a turn was heard.
+
+    Raises:
+        EngineError: if nothing was.
+    """
     if not turn.heard.strip():
         raise EngineError("voice", "there was nothing to say")

@@ -91,6 +91,11 @@ class Session:
         self._state: State = "idle"
 
     @property
+    def state(self) -> State:
+        """What the avatar is doing."""
+        return self._state
+
+    @property
     def events(self) -> AsyncIterator[message.Event]:
         """What the page is to know, as it happens."""
         return self._told

@@ -1,6 +1,6 @@
 """One turn: the user's words in; the avatar's voice and face out."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -62,6 +62,7 @@ class Turn:
         timings: To be filled in.
         go: Nothing is heard before this is set. A turn stopped before that was a guess
             which proved wrong, and leaves no trace in the history.
+        told: Told of each piece of the text when it has been thought of; the turn waits.
 
     Attributes:
         text: What the avatar wanted to say, as far as it is known.
@@ -76,9 +77,10 @@ class Turn:
         playout: Playout,
         timings: Timings | None = None,
         go: Event | None = None,
+        told: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._engines, self._history, self._playout = engines, history, playout
-        self._timings, self._go = timings or Timings(), go
+        self._timings, self._go, self._told = timings or Timings(), go, told
         self._scope, self._ended = CancelScope(), Event()
         self._failures: list[AvatarError] = []
         self.text = ""
@@ -144,6 +146,8 @@ class Turn:
         async with aclosing(reply):
             async for piece in reply:
                 self.text += piece
+                if self._told is not None:
+                    await self._told(piece)
                 yield piece
 
     async def _shown(self, voice: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:

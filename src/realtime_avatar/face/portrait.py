@@ -16,39 +16,45 @@ from realtime_avatar.errors import InputError
 MAX_PIXELS = 150_000_000
 """Of a file; decoding one takes about four bytes each."""
 
+# Not all that Pillow knows: some of its readers run other programs (EPS), others nobody needs.
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 _LONGEST = 4096  # side of what is returned: finer than any picture that is shown
 _GREY = 128  # what a transparent portrait stands before
 
 
-def read_portrait(file: Path | BinaryIO) -> NDArray[np.uint8]:
+def read_portrait(file: Path | BinaryIO, most: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Return the picture in a file, upright, in sRGB.
 
     The camera's rotation is undone, transparency laid over grey, the first picture of an
     animation taken, more than eight bits reduced to eight, and a picture larger than 4096
     pixels made smaller.
 
+    Args:
+        file: A path, or an open file.
+        most: Pixels that it may have.
+
     Returns:
         RGB, shape (height, width, 3).
 
     Raises:
         InputError: if there is no such file, it is not a picture, it is cut short, or it
-            has more than `MAX_PIXELS`.
+            has too many pixels.
     """
     path = file if isinstance(file, Path) else "the picture"
     try:
         with warnings.catch_warnings():
             # Pillow warns at 90 million pixels; the limit here is checked below instead.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(file)
+            picture = Image.open(file, formats=_FORMATS)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels") from None
+        raise InputError(f"{path} has more than {most // 1_000_000} megapixels") from None
     except (OSError, SyntaxError, ValueError, struct.error):
         raise InputError(f"{path} is not a picture that can be read") from None
     with picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise InputError(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels")
+        if picture.width * picture.height > most:
+            raise InputError(f"{path} has more than {most // 1_000_000} megapixels")
         try:
             return np.asarray(_upright(picture), np.uint8)
         except (OSError, SyntaxError, ValueError, EOFError, struct.error):

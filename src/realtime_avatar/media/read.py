@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import av
 import numpy as np
@@ -51,26 +51,42 @@ def read_audio(
         raise InputError(f"{path} is not a file")
     if not path.stat().st_size:
         raise InputError(f"{path} is empty")
+    try:
+        with path.open("rb") as file:
+            return decode_audio(file, str(path), rate=rate, max_seconds=max_seconds)
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def decode_audio(
+    file: BinaryIO, name: str, *, rate: int, max_seconds: float, demuxer: str | None = None
+) -> Audio:
+    """Read the first sound track of an open file; see `read_audio`.
+
+    Args:
+        file: At its beginning.
+        name: What to call it.
+        rate: Of the result, Hz.
+        max_seconds: The longest recording to accept.
+        demuxer: FFmpeg's name of the only one to try; by default it finds out.
+    """
     stream, chunks, position = Resampler(rate), list[Audio](), 0
     try:
-        with (
-            path.open("rb") as file,
-            av.open(file, options=ONE_FILE, metadata_errors="replace") as container,
-        ):
+        with av.open(
+            file, format=demuxer, options=ONE_FILE, metadata_errors="replace"
+        ) as container:
             if not container.streams.audio:
-                raise InputError(f"{path} has no sound track")
+                raise InputError(f"{name} has no sound track")
             for pcm, native in _decode(container):
                 chunk = Audio(pcm, native, position)
                 if (position := chunk.end) > max_seconds * native:
-                    raise InputError(f"{path} is longer than the limit of {max_seconds:g} seconds")
+                    raise InputError(f"{name} is longer than the limit of {max_seconds:g} seconds")
                 chunks.append(stream.push(chunk))
     except FFmpegError as error:
-        raise InputError(f"{path} cannot be read as a recording") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened: {error.strerror}") from error
+        raise InputError(f"{name} cannot be read as a recording") from error
     audio = join([*chunks, stream.flush()])
     if audio.seconds < SHORTEST:
-        raise InputError(f"{path} holds no sound that can be decoded")
+        raise InputError(f"{name} holds no sound that can be decoded")
     return audio
 
 

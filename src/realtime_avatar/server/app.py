@@ -1,27 +1,22 @@
 """The web application: the page, its routes, and what operators ask for."""
 
+from collections.abc import Mapping
 from importlib.resources import as_file, files
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
-from realtime_avatar.errors import (
-    AvatarError,
-    CapacityError,
-    ConfigError,
-    ConsentError,
-    InputError,
-)
-from realtime_avatar.server.avatars import MAX_BYTES
+from realtime_avatar.server.guard import COOKIE, Guard
+from realtime_avatar.server.keys import Keys, keys_file
+from realtime_avatar.server.openai_routes import openai_router
+from realtime_avatar.server.refusals import refuse_in_words
+from realtime_avatar.server.rest import rest_router
 from realtime_avatar.server.routes import router
 from realtime_avatar.server.service import Service
 from realtime_avatar.server.socket import socket_router
@@ -38,12 +33,8 @@ _HEADERS: Final = {
     # A new version is used at once; what has not changed is not sent again.
     "Cache-Control": "no-cache",
 }
-_STATUS: Final[dict[type[AvatarError], int]] = {
-    InputError: 422,
-    ConfigError: 422,
-    ConsentError: 403,
-    CapacityError: 503,
-}
+_HTTPS: Final = {"Strict-Transport-Security": "max-age=31536000"}
+_REMEMBERED: Final = 30 * 86_400  # seconds that a browser keeps a key
 
 
 def create_app(service: Service) -> FastAPI:
@@ -51,20 +42,24 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="Realtime Avatar", version=__version__, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(router)
+    app.include_router(rest_router)
+    app.include_router(openai_router)
     app.include_router(socket_router)
     _operate(app, service)
     _serve_page(app)
-    app.add_exception_handler(AvatarError, _refuse)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _broken)
-    app.add_middleware(_Headers)
-    if service.settings.origins:
+    refuse_in_words(app)
+    settings = service.settings
+    keys = Keys(keys_file(settings.keys))
+    app.add_middleware(Guard, settings=settings, keys=keys)
+    always = _HEADERS | (_HTTPS if settings.tls_cert else {})
+    app.add_middleware(_Headers, headers=always)
+    if settings.origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=service.settings.origins,
+            allow_origins=settings.origins,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Content-Type"],
+            allow_headers=["Authorization", "Content-Type", "Range"],
+            expose_headers=["Content-Location", "Content-Range", "Retry-After"],
         )
     return app
 
@@ -94,68 +89,32 @@ def _serve_page(app: FastAPI) -> None:
         app.mount("/web", StaticFiles(directory=folder))
 
         @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-        async def page() -> FileResponse:
-            return FileResponse(folder / "index.html")
+        async def page(request: Request, key: str = "") -> Response:
+            if not key:
+                return FileResponse(folder / "index.html")
+            # The key leaves the address, and so the history, at once.
+            answer = RedirectResponse("./", 303)
+            https = request.url.scheme == "https"
+            answer.set_cookie(
+                COOKIE, key, _REMEMBERED, httponly=True, samesite="strict", secure=https
+            )
+            return answer
 
         _ = page
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
-    headers: dict[str, str] = {}
-    if isinstance(error, CapacityError):
-        headers["Retry-After"] = str(round(error.retry_after))
-    return JSONResponse({"error": str(error)}, status, headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first: dict[str, Any] = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return JSONResponse({"error": f"{where}: {first['msg']}".removeprefix(": ")}, 422)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    structlog.stdlib.get_logger("realtime_avatar").error(
-        "request failed", path=request.url.path, exc_info=error
-    )
-    return JSONResponse({"error": "something went wrong on the server"}, 500)
-
-
 class _Headers:
-    """Adds the headers that every answer has, and refuses bodies that are too large."""
+    """Adds the headers that every answer has."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        size = 0
-
-        async def limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            return message if size <= MAX_BYTES else {"type": "http.disconnect"}
-
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BYTES:
-            answer = JSONResponse({"error": f"more than {MAX_BYTES // 1_000_000} MB"}, 413)
-            await answer(scope, receive, with_headers)
-            return
-        await self._app(scope, limited, with_headers)
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -1,10 +1,11 @@
 """The avatars that people may talk to: the owner's, and those that they bring themselves."""
 
 import io
+import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass
 from secrets import token_urlsafe
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from anyio import to_thread
@@ -15,6 +16,7 @@ from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.engines.ports import FaceEngine, Rig
 from realtime_avatar.errors import InputError
 from realtime_avatar.face.portrait import default_portrait, read_portrait
+from realtime_avatar.server.decoding import Decoder
 
 SIDE: Final = 512
 """Width and height of every avatar's pictures, pixels."""
@@ -52,10 +54,11 @@ class Avatars:
 
     Args:
         ensemble: Whose face moves them.
+        decoder: Reads the portraits that people bring.
     """
 
-    def __init__(self, ensemble: Ensemble) -> None:
-        self._ensemble = ensemble
+    def __init__(self, ensemble: Ensemble, decoder: Decoder) -> None:
+        self._ensemble, self._decoder = ensemble, decoder
         self.own: tuple[Avatar, ...] = ()
         """The owner's, the first being who answers if nobody else is asked for."""
         self._brought: OrderedDict[str, Avatar] = OrderedDict()
@@ -97,13 +100,24 @@ class Avatars:
         """
         if len(image) > MAX_BYTES:
             raise InputError(f"the picture has more than {MAX_BYTES // 1_000_000} MB")
-        portrait = await to_thread.run_sync(read_portrait, io.BytesIO(image))
+        with tempfile.TemporaryFile(buffering=0) as file:
+            await to_thread.run_sync(file.write, image)
+            portrait = await self._decoder.portrait(file)
         name = " ".join(name.split())[:_NAME] or self._ensemble.settings.name
         avatar = await self._enrol(token_urlsafe(12), name, portrait)
         self._brought[avatar.id] = avatar
         while len(self._brought) > _BROUGHT:
             self._brought.popitem(last=False)
         return avatar
+
+    async def passing(self, image: BinaryIO) -> Rig:
+        """Enrol a portrait for one film.
+
+        Raises:
+            InputError: as of `add`.
+        """
+        portrait = await self._decoder.portrait(image)
+        return await (await self._ensemble.face()).enrol(portrait, size=(SIDE, SIDE))
 
     async def _enrol(self, key: str, name: str, portrait: NDArray[np.uint8]) -> Avatar:
         engine: FaceEngine = await self._ensemble.face()

@@ -136,6 +136,11 @@ class Calls:
         """How many more there is room for."""
         return 0 if self._closing else max(0, self._settings.max_sessions - self._taken)
 
+    @property
+    def talking(self) -> bool:
+        """Whether anybody speaks, or waits for an answer, or listens to one."""
+        return any(call.session.state != "idle" for call in self._calls.values())
+
     async def run(
         self, order: Order, line: Line, *, task_status: TaskStatus[Call] = TASK_STATUS_IGNORED
     ) -> None:

@@ -1,63 +1,19 @@
 """The HTTP routes that the page uses; all errors are {"error": sentence}."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.requests import HTTPConnection
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from realtime_avatar.dialogue import events
-from realtime_avatar.engines.ports import Message
 from realtime_avatar.errors import InputError
 from realtime_avatar.server.avatars import MAX_BYTES
-from realtime_avatar.server.calls import Order
+from realtime_avatar.server.refusals import REFUSALS
 from realtime_avatar.server.rtc import RtcLine
-from realtime_avatar.server.service import Service, describe
+from realtime_avatar.server.service import describe
+from realtime_avatar.server.wishes import Shared, Wish
 
-router = APIRouter(prefix="/api/v1")
-
-
-def service_of(connection: HTTPConnection) -> Service:
-    """Return the service of the app that is asked."""
-    return connection.app.state.service
-
-
-Shared = Annotated[Service, Depends(service_of)]
-
-
-class Said(BaseModel):
-    """One message of an earlier conversation."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    role: Literal["user", "assistant"]
-    text: str = Field(max_length=5000)
-
-
-class Wish(BaseModel):
-    """Whom a person wants to talk to, and how."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    avatar: str = Field(default="", max_length=64)
-    language: str = Field(default="", max_length=8)
-    voice: str = Field(default="", max_length=80)
-    history: list[Said] = Field(default=[], max_length=200)
-
-    def order(self, service: Service) -> Order:
-        """Return it as calls understand it.
-
-        Raises:
-            InputError: if there is no such avatar or language.
-        """
-        possible = service.settings.voice
-        if self.language and self.language not in possible:
-            raise InputError(
-                f"nobody here speaks {self.language!r}; known are: {', '.join(possible)}"
-            )
-        avatar = service.avatars.get(self.avatar)
-        history = tuple(Message(said.role, said.text) for said in self.history)
-        return Order(avatar.rig, self.language, self.voice, history)
+router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
 
 class Offer(Wish):

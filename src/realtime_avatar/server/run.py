@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
-from anyio import CancelScope, Event, create_task_group, open_signal_receiver
+from anyio import CancelScope, Event, create_task_group, open_signal_receiver, to_thread
 
 from realtime_avatar.config import Settings
 from realtime_avatar.errors import ConfigError
 from realtime_avatar.server.app import create_app
+from realtime_avatar.server.guard import check_exposure
+from realtime_avatar.server.keys import Keys, keys_file
 from realtime_avatar.server.service import Service, open_service
 
 _SEND_BUFFER: Final = 128_000  # bytes: a second of video, so that one who is behind is noticed
@@ -30,11 +32,14 @@ async def run(settings: Settings, started: Callable[[str], None]) -> None:
         started: Told the page's address when it can be opened.
 
     Raises:
-        ConfigError: if the port is taken, or the certificate is no good.
+        ConfigError: if the port is taken, the certificate is no good, or the server would be
+            open to others without the owner's saying so.
         AvatarError: if an engine or a model is missing.
     """
+    check_exposure(settings, Keys(keys_file(settings.keys)))
     with listen(settings) as listener:
         async with open_service(settings) as service, create_task_group() as tasks:
+            await to_thread.run_sync(service.decoder.start)
             stop = Event()
             tasks.start_soon(_obey, service, stop, tasks.cancel_scope)
             await serve(service, listener, started, stop)

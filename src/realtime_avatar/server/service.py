@@ -2,8 +2,10 @@
 
 import gc
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
@@ -15,8 +17,11 @@ from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.dialogue.session import open_session
 from realtime_avatar.engines.registry import KINDS
 from realtime_avatar.errors import ModelMissing
+from realtime_avatar.server.admission import Admission
 from realtime_avatar.server.avatars import Avatar, Avatars
 from realtime_avatar.server.calls import Calls, OpenSession
+from realtime_avatar.server.decoding import Decoder
+from realtime_avatar.server.films import Films
 from realtime_avatar.telemetry.metrics import Metrics
 
 _LANGUAGES: Final = {
@@ -36,6 +41,9 @@ class Service:
         calls: The conversations.
         metrics: Their figures.
         tasks: What calls over WebRTC live in.
+        decoder: Reads what people send.
+        films: Those that were made for programs.
+        admission: Of programs' requests.
     """
 
     settings: Settings
@@ -44,6 +52,9 @@ class Service:
     calls: Calls
     metrics: Metrics
     tasks: TaskGroup
+    decoder: Decoder
+    films: Films
+    admission: Admission
     _voices: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def options(self) -> dict[str, Any]:
@@ -57,12 +68,13 @@ class Service:
                 {"code": code, "name": _LANGUAGES.get(code, code)} for code in settings.possible
             ],
             "avatars": [describe(avatar) for avatar in self.avatars.own],
-            "voices": await self._all_voices(),
+            "voices": await self.voices(),
             "ice_servers": [_for_browser(server) for server in settings.ice_servers],
             "version": __version__,
         }
 
-    async def _all_voices(self) -> list[dict[str, Any]]:
+    async def voices(self) -> list[dict[str, Any]]:
+        """Return the voices that a person can choose."""
         if not self._voices:
             found: dict[str, dict[str, Any]] = {}
             for language in self.settings.possible:
@@ -91,23 +103,32 @@ async def open_service(
         AvatarError: if an engine or a model is missing, or the portrait cannot be used.
     """
     log = structlog.stdlib.get_logger("realtime_avatar")
-    async with Ensemble(settings) as ensemble:
+    async with AsyncExitStack() as stack:
+        decoder = Decoder()
+        stack.callback(decoder.close)
+        films = Films(Path(stack.enter_context(TemporaryDirectory(prefix="avatar-films-"))))
+        ensemble = await stack.enter_async_context(Ensemble(settings))
         await ensemble.load(KINDS)
         settings = ensemble.settings = await _speakable(ensemble)
         await ensemble.chat()  # what it compiles would stop every clock for half a second later
-        avatars = Avatars(ensemble)
+        avatars = Avatars(ensemble, decoder)
         await avatars.load()
         metrics = Metrics()
         limiter = to_thread.current_default_thread_limiter()
         metrics.watch_queue("threads_busy", lambda: int(limiter.borrowed_tokens))
         metrics.watch_queue("threads_waiting", lambda: limiter.statistics().tasks_waiting)
         calls = Calls(ensemble, metrics, open_session)
+        admission = Admission(settings.jobs, settings.jobs_waiting, lambda: calls.talking)
+        metrics.watch_queue("jobs_running", lambda: admission.running)
+        metrics.watch_queue("jobs_waiting", lambda: admission.waiting)
         gc.collect()
         gc.freeze()
         async with create_task_group() as tasks:
             log.info("ready", places=settings.max_sessions)
             try:
-                yield Service(settings, ensemble, avatars, calls, metrics, tasks)
+                yield Service(
+                    settings, ensemble, avatars, calls, metrics, tasks, decoder, films, admission
+                )
             finally:
                 await calls.finish(settings.finish_seconds)
                 gc.unfreeze()

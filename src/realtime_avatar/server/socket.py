@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 from anyio import Event, create_task_group, fail_after, move_on_after, to_thread
@@ -39,8 +38,9 @@ from realtime_avatar.server.codecs import (
     VideoEncoder,
     web_codec,
 )
-from realtime_avatar.server.routes import Wish, service_of
+from realtime_avatar.server.guard import same_site
 from realtime_avatar.server.service import Service
+from realtime_avatar.server.wishes import Wish, service_of
 
 socket_router = APIRouter(prefix="/api/v1")
 
@@ -199,7 +199,8 @@ class SocketLine:
 async def socket(websocket: WebSocket) -> None:
     """Hold a call over a WebSocket."""
     service = service_of(websocket)
-    if not _same_site(websocket, service.settings):
+    # Browsers let any page open a WebSocket to anywhere.
+    if not same_site(websocket.headers, service.settings):
         await websocket.close(_POLICY)
         return
     await websocket.accept()
@@ -231,11 +232,3 @@ async def _refuse(websocket: WebSocket, error: Exception) -> None:
         problem["retry_after"] = error.retry_after
     with suppress(*_CLOSED):
         await websocket.send_json(problem)
-
-
-def _same_site(websocket: WebSocket, settings: Settings) -> bool:
-    """Browsers let any page open a WebSocket to anywhere, so that its origin must be looked at."""
-    origin = websocket.headers.get("origin")
-    if origin is None or origin in settings.origins or "*" in settings.origins:
-        return True
-    return urlsplit(origin).netloc == websocket.headers.get("host")

@@ -1,13 +1,36 @@
 """Structured logs: one event a line, with the session's and the turn's id."""
 
+import io
 import logging
+import re
 import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor
 
-_QUIET = ("aiortc", "aioice", "google_genai", "httpx2", "libav", "mcp", "openai", "uvicorn")
+_QUIET = (
+    "aiortc", "aioice", "google_genai", "httpx2", "libav", "mcp", "openai", "python_multipart",
+    "uvicorn",
+)  # fmt: skip
+
+# Keys of our own, of OpenAI's protocol and of Google, and whatever is sent as one.
+_SECRET = re.compile(r"\b(?:ava_[0-9a-f]{8}_|sk-|AIza|(?:Bearer|key=) ?)[\w.~+/-]{8,}=*")
+
+
+def hide_secrets(logger: object, method: str, event: EventDict) -> EventDict:
+    """Replace all that looks like a key in an event; a processor of structlog's."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _SECRET.sub("[secret]", value)
+    return event
+
+
+def _plain_traceback(stream: TextIO, error: ExcInfo) -> None:
+    """Write a traceback without local variables, which hold what was said, and without keys."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write(_SECRET.sub("[secret]", text.getvalue()))
 
 
 def set_up_logs(*, json: bool, stream: TextIO = sys.stderr) -> None:
@@ -22,14 +45,21 @@ def set_up_logs(*, json: bool, stream: TextIO = sys.stderr) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    last: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        hide_secrets,
+    ]
     if json:
-        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        last += [
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            structlog.processors.JSONRenderer(),
+        ]
     else:
-        # Not the default traceback, which shows local variables: what was said, for one.
-        plain = structlog.dev.plain_traceback
         last.append(
-            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=_plain_traceback
+            )
         )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

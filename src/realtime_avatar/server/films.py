@@ -1,0 +1,56 @@
+"""The films that were made for programs, for as long as they are kept."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Final
+
+from anyio import current_time
+
+KEPT: Final = 3600.0
+"""Seconds that a film is kept."""
+
+MOST: Final = 2_000_000_000
+"""Bytes of all films; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Film:
+    path: Path
+    size: int
+    until: float
+
+
+class Films:
+    """Keeps films in a folder; each is found by an unguessable id, never by a path.
+
+    Args:
+        folder: Empty; it is removed by whoever made it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._films: OrderedDict[str, _Film] = OrderedDict()
+
+    def place(self) -> tuple[str, Path]:
+        """Return an id and where its film is to be written."""
+        film = token_urlsafe(16)
+        return film, self._folder / f"{film}.mp4"
+
+    def keep(self, film: str) -> None:
+        """Keep what was written to the place of an id."""
+        path = self._folder / f"{film}.mp4"
+        self._films[film] = _Film(path, path.stat().st_size, current_time() + KEPT)
+        while sum(kept.size for kept in self._films.values()) > MOST:
+            self._drop(next(iter(self._films)))
+
+    def find(self, film: str) -> Path | None:
+        """Return the film of an id, if it is (still) here."""
+        for old in [key for key, kept in self._films.items() if kept.until < current_time()]:
+            self._drop(old)
+        found = self._films.get(film)
+        return found.path if found else None
+
+    def _drop(self, film: str) -> None:
+        self._films.pop(film).path.unlink(missing_ok=True)
