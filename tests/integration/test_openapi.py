@@ -78,7 +78,7 @@ def ask_everything(schema: Any, cases: int) -> Counter[int]:
             derandomize=True,
             database=None,
             phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def run(case: Any) -> None:
