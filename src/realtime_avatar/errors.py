@@ -12,7 +12,9 @@
 Each message is one sentence for the person who caused it or can mend it.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 
 class AvatarError(Exception):
@@ -81,3 +83,11 @@ class CapacityError(AvatarError):
 
 class ConsentError(AvatarError):
     """The owner of this voice or face has not agreed to its use."""
+
+
+def leaves(group: BaseExceptionGroup[E]) -> list[E]:
+    """Return the errors of a group and of the groups in it."""
+    found = list[E]()
+    for error in group.exceptions:
+        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found

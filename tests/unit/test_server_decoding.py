@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import av
 import numpy as np
@@ -60,7 +60,7 @@ def encoded(container: str, codec: str) -> bytes:
     out = io.BytesIO()
     tone = (8000 * np.sin(np.arange(48_000) / 20)).astype(np.int16)[None]
     with av.open(out, "w", format=container) as file:
-        stream = file.add_stream(codec, rate=48_000, layout="mono")
+        stream: Any = file.add_stream(codec, rate=48_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(tone, format="s16", layout="mono")
         frame.sample_rate = 48_000
         file.mux(stream.encode(frame))

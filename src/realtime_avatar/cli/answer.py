@@ -50,7 +50,7 @@ def answer(
     json: Json = False,
 ) -> None:
     """Hear a spoken question; answer it on video."""
-    settings = _settings(portrait, voice, language)
+    settings = settings_of(portrait, voice, language)
     with working("Answering", quiet=json):
         film = anyio.run(partial(_answer, settings, question, out, square))
     print_film(film, as_json=json)
@@ -66,7 +66,7 @@ def say(
     json: Json = False,
 ) -> None:
     """Say a text on video."""
-    settings = _settings(portrait, voice, language)
+    settings = settings_of(portrait, voice, language)
     if text == "-":
         text = sys.stdin.read()
     with working("Speaking", quiet=json):
@@ -89,7 +89,7 @@ def transcribe(
         print(report["text"])
 
 
-def _settings(portrait: Path | None, voice: str | None, language: str | None) -> Settings:
+def settings_of(portrait: Path | None, voice: str | None, language: str | None) -> Settings:
     settings = load_settings(portrait=portrait, language=language)
     if voice:
         settings = load_settings(
@@ -106,7 +106,7 @@ async def _answer(
 
     question = question or bundled(f"questions/{settings.language or 'en'}.flac")
     async with Ensemble(settings) as ensemble:
-        return asdict(await answer_file(ensemble, question, out, _size(settings, square)))
+        return asdict(await answer_file(ensemble, question, out, size_of(settings, square)))
 
 
 async def _say(settings: Settings, text: str, out: Path, square: int | None) -> dict[str, Any]:
@@ -114,7 +114,7 @@ async def _say(settings: Settings, text: str, out: Path, square: int | None) -> 
     from realtime_avatar.dialogue.one_shot import say_file
 
     async with Ensemble(settings) as ensemble:
-        return asdict(await say_file(ensemble, text, out, _size(settings, square)))
+        return asdict(await say_file(ensemble, text, out, size_of(settings, square)))
 
 
 async def _transcribe(settings: Settings, recording: Path) -> dict[str, Any]:
@@ -128,7 +128,7 @@ async def _transcribe(settings: Settings, recording: Path) -> dict[str, Any]:
     return asdict(heard)
 
 
-def _size(settings: Settings, square: int | None) -> tuple[int, int] | None:
+def size_of(settings: Settings, square: int | None) -> tuple[int, int] | None:
     """A portrait keeps its own shape unless a square is asked for; the bundled one is cropped."""
     if square is None and settings.portrait:
         return None

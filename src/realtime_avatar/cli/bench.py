@@ -126,6 +126,44 @@ def chat(
     _print_bars(report)
 
 
+@app.command()
+def http(
+    runs: Annotated[int, typer.Option(min=1, help="Questions, one after another.")] = 9,
+    uploads: Annotated[
+        int, typer.Option(min=0, max=1000, help="Recordings sent at once; 0: none.")
+    ] = 200,
+    chat: Annotated[str, typer.Option(help="Chat engine, say scripted; else the settings'.")] = "",
+    json: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
+) -> None:
+    """Ask a server on this machine as programs do; measure answers in pieces, and a crowd."""
+    from functools import partial
+    from json import dumps
+
+    import anyio
+
+    from realtime_avatar.bench.http import bench_http
+
+    settings = {"AVATAR_CHAT": chat} if chat else {}
+    with telling() as say:
+        ask = partial(bench_http, runs, uploads, say, settings)
+        report = anyio.run(ask)
+    if json:
+        _write(json, dumps(report, ensure_ascii=False, indent=1) + "\n")
+    crowd = report.get("crowd", {})
+    named = {
+        "first piece that plays": report["first_piece"],
+        "answer complete": report["complete"],
+        "upload answered": crowd.get("took"),
+        "/ready meanwhile": crowd.get("ready"),
+    }
+    rows = [_live_row(name, spread) for name, spread in named.items() if spread]
+    print_table("ms after the request", ["", "p50", "p95", "p99", "worst", "of"], rows)
+    if crowd:
+        answers = ", ".join(f"{n} x {status}" for status, n in crowd["answered"].items())
+        print(f"{crowd['uploads']} uploads: {answers}; {crowd['seconds']:.0f} s")
+    _print_bars(report)
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")

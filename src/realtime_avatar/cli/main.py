@@ -15,11 +15,12 @@ from realtime_avatar.cli import (
     enrol,
     evaluate,
     face,
+    generate,
     keys,
     models,
     serve,
 )
-from realtime_avatar.errors import AvatarError
+from realtime_avatar.errors import AvatarError, leaves
 
 app = typer.Typer(
     name="avatar",
@@ -32,6 +33,7 @@ app.command()(serve.serve)
 app.command()(answer.answer)
 app.command()(answer.say)
 app.command()(answer.transcribe)
+app.command()(generate.generate)
 app.command()(engines.engines)
 app.command()(doctor.doctor)
 app.add_typer(models.app, name="models")
@@ -62,17 +64,10 @@ def main() -> None:
     try:
         app()
     except* AvatarError as group:
-        sys.exit(max(_tell(error) for error in _leaves(group)))
+        sys.exit(max(_tell(error) for error in leaves(group)))
     except* BrokenPipeError:  # `avatar … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def _leaves(group: BaseExceptionGroup[AvatarError]) -> list[AvatarError]:
-    found: list[AvatarError] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 def _tell(error: AvatarError) -> int:

@@ -86,19 +86,25 @@ class Ensemble:
         return await self._get("endpointer", self.settings.endpointer)
 
     async def chat(
-        self, language: str = "", told: Callable[[AvatarError], None] | None = None
+        self,
+        language: str = "",
+        told: Callable[[AvatarError], None] | None = None,
+        *,
+        aloud: bool = True,
     ) -> ChatEngine:
         """Return the chat engine, bound to the truth about what it is.
 
         Args:
             language: In which it says that it has no answer; the favourite by default.
             told: Is told of each failure that another engine of the chain made good.
+            aloud: Whether it says so, before it fails, because somebody listens.
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
         [engine, *others] = engines.values()
         chat = Chain(engines, told) if others else engine
-        apologetic = Apologetic(chat, language or self.settings.possible[0])
-        return Honest(apologetic, self.persona.within(language).name)
+        if aloud:
+            chat = Apologetic(chat, language or self.settings.possible[0])
+        return Honest(chat, self.persona.within(language).name)
 
     async def toolbox(
         self, language: str, told: Callable[[AvatarError], None] | None = None

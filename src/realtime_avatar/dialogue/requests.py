@@ -67,7 +67,7 @@ async def think(
     language = taste.of(messages[-1].text, ensemble)
     if messages[0].role != "system":
         messages = [Message("system", system_prompt(ensemble.persona, language)), *messages]
-    engine = await ensemble.chat(language)
+    engine = await ensemble.chat(language, aloud=False)
     async with (
         engine.open(system=messages[0].text) as chat,
         aclosing(chat.reply(messages)) as reply,

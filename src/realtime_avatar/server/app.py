@@ -5,7 +5,7 @@ from importlib.resources import as_file, files
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
@@ -69,13 +69,15 @@ def _operate(app: FastAPI, service: Service) -> None:
     async def health() -> dict[str, str]:
         return {"status": "alive", "version": __version__}
 
-    @app.get("/ready")
+    full = {503: {"description": "No place for a conversation is free."}}
+
+    @app.get("/ready", responses={**full})
     async def ready() -> JSONResponse:
         places = service.calls.places
         body = {"status": "ready" if places else "full", "places": places}
         return JSONResponse(body, 200 if places else 503)
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         return Response(
             service.metrics.text(), headers={"Content-Type": service.metrics.content_type}

@@ -6,7 +6,7 @@ the result would be another, and passed over if it would only be a little differ
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import aclosing
 from secrets import token_hex
 from typing import Annotated, Any, Final, Literal
@@ -39,10 +39,8 @@ CHAT_MODEL: Final = "avatar"
 """The chat engine of the settings, with the avatar's character unless a system message is sent."""
 
 # Names that programs have built in; they mean the engine of the settings.
-_ALIASES: Final = {
-    "recognizer": ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe"),
-    "voice": ("tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
-}
+_HEARING: Final = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+_SPEAKING: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 _VOICES: Final = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
     *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
@@ -129,7 +127,7 @@ async def transcriptions(
     stream: Annotated[bool, Form()] = False,
 ) -> Response:
     """Write down what is said in a recording."""
-    _check(model, service.settings.recognizer, "recognizer")
+    _check(model, {service.settings.recognizer, *_HEARING})
     taste = await taste_of(service, language)
     async with service.admission.place():
         recording = await recorded(service, file, service.settings.longest_recording)
@@ -165,7 +163,7 @@ async def speech(asked: SpeechRequest, service: Shared) -> Response:
     voice = "" if asked.voice in _VOICES else await find_voice(service, asked.voice)
     engines = {name.partition(":")[0] for name in service.settings.voice.values()}
     if asked.model not in engines:
-        _check(asked.model, CHAT_MODEL, "voice")
+        _check(asked.model, {CHAT_MODEL, *_SPEAKING})
     check_text(asked.input)
     return speaking(service, asked.input, Taste(voice=voice), asked.response_format)
 
@@ -173,8 +171,7 @@ async def speech(asked: SpeechRequest, service: Shared) -> Response:
 @openai_router.post("/chat/completions")
 async def completions(asked: ChatRequest, service: Shared) -> Response:
     """Go on with a conversation."""
-    if asked.model != CHAT_MODEL:
-        _check(asked.model, service.settings.chat, "chat")
+    _check(asked.model, {CHAT_MODEL, *service.settings.chats})
     said = [one.message() for one in asked.messages]
     if said[-1].role != "user":
         raise InputError("the last message must be the user's")
@@ -220,15 +217,15 @@ class _Completion:
 def _names(service: Service) -> list[str]:
     settings = service.settings
     voices = [name.partition(":")[0] for name in settings.voice.values()]
-    return list(dict.fromkeys([CHAT_MODEL, settings.chat, settings.recognizer, *voices]))
+    return list(dict.fromkeys([CHAT_MODEL, *settings.chats, settings.recognizer, *voices]))
 
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "realtime-avatar"}
 
 
-def _check(model: str, name: str, kind: str) -> None:
-    if model != name and model not in _ALIASES.get(kind, ()):
+def _check(model: str, known: Container[str]) -> None:
+    if model not in known:
         raise _no_model(model)
 
 

@@ -53,9 +53,11 @@ class Absent(AvatarError):
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Problem, "description": "What was sent cannot be read."},
     401: {"model": Problem, "description": "No key, or one that is not known (any more)."},
     403: {"model": Problem, "description": "The key does not allow this."},
     404: {"model": Problem, "description": "Not here, or no longer."},
+    406: {"model": Problem, "description": "This cannot be had as the types that are accepted."},
     413: {"model": Problem, "description": "Too large."},
     422: {"model": Problem, "description": "What was sent cannot be used, and why."},
     429: {"model": Problem, "description": "Too many requests; Retry-After says for how long."},

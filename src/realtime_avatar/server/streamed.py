@@ -9,7 +9,7 @@ from fastapi.sse import format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from realtime_avatar.errors import CapacityError
+from realtime_avatar.errors import CapacityError, leaves
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -87,7 +87,5 @@ class Events:
 
 def single(group: BaseExceptionGroup[Any]) -> BaseException:
     """Return the error of a group that says most: one full engine is all that matters."""
-    leaves = list[BaseException]()
-    for error in group.exceptions:
-        leaves.append(single(error) if isinstance(error, BaseExceptionGroup) else error)
-    return next((leaf for leaf in leaves if isinstance(leaf, CapacityError)), leaves[0])
+    found = leaves(group)
+    return next((leaf for leaf in found if isinstance(leaf, CapacityError)), found[0])

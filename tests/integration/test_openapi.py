@@ -1,0 +1,102 @@
+"""Whatever is sent to the documented routes, the server answers in the documented ways.
+
+`make test` sends some hundreds of requests; `AVATAR_CASES=10000 pytest -m load
+tests/integration/test_openapi.py -s` sends as many.
+"""
+
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from itertools import product
+from typing import Any
+
+import pytest
+import schemathesis
+from anyio import to_thread
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from processes import FAKES
+from realtime_avatar.bench.live_server import serving
+from realtime_avatar.dialogue.one_shot import bundled
+from realtime_avatar.face.portrait import default_portrait
+
+pytestmark = pytest.mark.anyio
+
+CASES = int(os.environ.get("AVATAR_CASES", "10000"))
+PATIENCE = 30  # seconds for one answer: what takes longer hangs
+UNLIMITED = {"AVATAR_REQUESTS_A_MINUTE": "1000000", "AVATAR_MEGABYTES_A_MINUTE": "1000000"}
+FILES = {
+    "audio": bundled("questions/en.flac").read_bytes(),
+    "file": bundled("questions/en.flac").read_bytes(),
+    "portrait": default_portrait().read_bytes(),
+}
+CHECKS: Any = [status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def schema() -> AsyncGenerator[Any]:
+    async with serving(FAKES | UNLIMITED) as server:
+        url = f"{server.url}/openapi.json"
+        yield await to_thread.run_sync(schemathesis.openapi.from_url, url)
+
+
+def ask(case: Any, told: Counter[int]) -> None:
+    """Send a case; half of the files that are made up are replaced by real ones."""
+    if isinstance(case.body, dict):
+        for name, data in case.body.items():
+            if name in FILES and isinstance(data, bytes) and sum(data) % 2 == 0:
+                case.body[name] = FILES[name]
+    response = case.call(timeout=PATIENCE)
+    told[response.status_code] += 1
+    assert response.status_code < 500 or response.status_code == 503, response.text
+    case.validate_response(response, checks=CHECKS)
+
+
+def ask_everything(schema: Any, cases: int) -> Counter[int]:
+    """Send so many requests, right and wrong ones, to all routes; return their statuses."""
+    told = Counter[int]()
+    operations = [result.ok() for result in schema.get_all_operations()]
+    modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    for operation, mode in product(operations, modes):
+
+        @settings(
+            max_examples=max(1, round(cases / len(operations) / len(modes))),
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def run(case: Any) -> None:
+            ask(case, told)
+
+        with suppress(Unsatisfiable):  # nothing can be wrong in it
+            run()
+    return told
+
+
+async def test_every_answer_is_a_documented_one(schema: Any):
+    told = await to_thread.run_sync(ask_everything, schema, 400)
+    assert told.total() >= 200
+    assert {200, 404, 422} <= set(told)
+
+
+@pytest.mark.load
+async def test_ten_thousand_answers_are_documented_ones(schema: Any):
+    told = await to_thread.run_sync(ask_everything, schema, CASES)
+    print(f"{told.total()} answers: {dict(told.most_common())}")
+    assert {200, 404, 422} <= set(told)
