@@ -27,7 +27,9 @@ from realtime_avatar.errors import AvatarError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.apology import Apologetic
 from realtime_avatar.thinking.chain import Chain
+from realtime_avatar.thinking.grounded import Cited, Grounded
 from realtime_avatar.thinking.honesty import Honest
+from realtime_avatar.thinking.knowledge import Knowledge
 from realtime_avatar.thinking.persona import Persona, read_persona
 from realtime_avatar.thinking.tools import Tools
 
@@ -44,6 +46,7 @@ class Ensemble:
     Attributes:
         settings: The same, with the name that the persona has.
         persona: Who the avatar is.
+        knowledge: Its documents.
 
     Raises:
         ConfigError: if the persona's file is no good.
@@ -59,6 +62,7 @@ class Ensemble:
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
         self._tools = Tools(settings)
+        self.knowledge = Knowledge(settings.knowledge_file)
 
     async def __aenter__(self) -> Self:
         await self._tools.__aenter__()
@@ -89,6 +93,7 @@ class Ensemble:
         self,
         language: str = "",
         told: Callable[[AvatarError], None] | None = None,
+        cited: Cited | None = None,
         *,
         aloud: bool = True,
     ) -> ChatEngine:
@@ -97,13 +102,18 @@ class Ensemble:
         Args:
             language: In which it says that it has no answer; the favourite by default.
             told: Is told of each failure that another engine of the chain made good.
+            cited: Is told what was looked up for each reply.
             aloud: Whether it says so, before it fails, because somebody listens.
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
         [engine, *others] = engines.values()
         chat = Chain(engines, told) if others else engine
+        language = language or self.settings.possible[0]
+        if not self.knowledge.empty:
+            await to_thread.run_sync(self.knowledge.warm)
+        chat = Grounded(chat, self.knowledge, language, cited)
         if aloud:
-            chat = Apologetic(chat, language or self.settings.possible[0])
+            chat = Apologetic(chat, language)
         return Honest(chat, self.persona.within(language).name)
 
     async def toolbox(

@@ -1,0 +1,72 @@
+"""A chat that is given what the avatar's documents say about a question."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from typing import ClassVar, Final
+
+from realtime_avatar.engines.ports import Chat, ChatEngine, Message
+from realtime_avatar.engines.runtime import step
+from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.thinking.knowledge import Knowledge, Passage
+
+Cited = Callable[[Sequence[Passage]], None]
+
+_TOLD: Final = {
+    "en": "Your documents say:\n{}\nAnswer from them if they help: {}",
+    "zh": "你的资料里写着：\n{}\n如果有用，就根据资料回答：{}",
+    "es": "Tus documentos dicen:\n{}\nResponde con ellos si ayudan: {}",
+}
+
+
+class Grounded:
+    """A chat engine that looks a question up before another one answers it.
+
+    Args:
+        engine: Any chat engine.
+        knowledge: Where it looks.
+        language: Of the conversation, ISO 639-1.
+        cited: Is told what was found for each reply.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, engine: ChatEngine, knowledge: Knowledge, language: str, cited: Cited | None = None
+    ) -> None:
+        self._engine, self._knowledge = engine, knowledge
+        self._told, self._cited = _TOLD.get(language, _TOLD["en"]), cited
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
+    @asynccontextmanager
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["GroundedChat"]:
+        """Open a session of the engine."""
+        async with self._engine.open(system=system, tools=tools) as chat:
+            yield GroundedChat(chat, self._knowledge, self._told, self._cited)
+
+
+class GroundedChat:
+    """One session of `Grounded`."""
+
+    def __init__(self, chat: Chat, knowledge: Knowledge, told: str, cited: Cited | None) -> None:
+        self._chat, self._knowledge = chat, knowledge
+        self._told, self._cited = told, cited
+
+    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """Yield the chat's answer to the question and what was found about it."""
+        if messages and not self._knowledge.empty:
+            *before, asked = messages
+            found = await step(partial(self._knowledge.search, asked.text), leave=True)
+            if found:
+                said = "\n".join(f"- {passage.text}" for passage in found)
+                messages = [*before, Message(asked.role, self._told.format(said, asked.text))]
+                if self._cited:
+                    self._cited(found)
+        async with aclosing(self._chat.reply(messages)) as pieces:
+            async for piece in pieces:
+                yield piece
