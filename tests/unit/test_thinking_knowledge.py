@@ -10,7 +10,7 @@ from realtime_avatar.cli.main import app
 from realtime_avatar.engines.fake import FakeChat
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.errors import InputError
+from realtime_avatar.errors import AvatarError, InputError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.grounded import Grounded
 from realtime_avatar.thinking.knowledge import Document, Knowledge, Passage
@@ -133,7 +133,7 @@ def test_a_file_that_is_something_else_is_said(tmp_path: Path):
 async def replied(knowledge: Knowledge, question: str, language: str) -> tuple[str, list[Passage]]:
     cited: list[Passage] = []
     engine = FakeChat(Context(ModelStore(), options={"reply": "{0}"}))
-    async with Grounded(engine, knowledge, language, cited.extend).open() as chat:
+    async with Grounded(engine, knowledge, language, cited=cited.extend).open() as chat:
         asked = [Message("system", "You are Ava."), Message("user", question)]
         return "".join([piece async for piece in chat.reply(asked)]), cited
 
@@ -149,6 +149,16 @@ async def test_where_nothing_is_found_the_question_is_left_alone(library: Knowle
     assert await replied(library, "Tell me a joke.", "en") == ("Tell me a joke.", [])
     nothing = Knowledge(library.path.with_name("none"))
     assert await replied(nothing, "When do you close?", "en") == ("When do you close?", [])
+
+
+async def test_documents_that_cannot_be_searched_are_told_and_the_answer_given(tmp_path: Path):
+    (tmp_path / "x.sqlite3").write_text("not a database, but long enough to look like one" * 9)
+    told: list[AvatarError] = []
+    engine = FakeChat(Context(ModelStore(), options={"reply": "{0}"}))
+    grounded = Grounded(engine, Knowledge(tmp_path / "x.sqlite3"), "en", told.append)
+    async with grounded.open() as chat:
+        assert "".join([piece async for piece in chat.reply([Message("user", "Hi.")])]) == "Hi."
+    assert "x.sqlite3" in str(told[0])
 
 
 async def test_an_empty_conversation_is_the_chats_affair(library: Knowledge):

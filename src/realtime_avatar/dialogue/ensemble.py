@@ -101,7 +101,8 @@ class Ensemble:
 
         Args:
             language: In which it says that it has no answer; the favourite by default.
-            told: Is told of each failure that another engine of the chain made good.
+            told: Is told of each failure that another engine of the chain made good, and of
+                documents that cannot be searched.
             cited: Is told what was looked up for each reply.
             aloud: Whether it says so, before it fails, because somebody listens.
         """
@@ -111,7 +112,7 @@ class Ensemble:
         language = language or self.settings.possible[0]
         if not self.knowledge.empty:
             await to_thread.run_sync(self.knowledge.warm)
-        chat = Grounded(chat, self.knowledge, language, cited)
+        chat = Grounded(chat, self.knowledge, language, told, cited)
         if aloud:
             chat = Apologetic(chat, language)
         return Honest(chat, self.persona.within(language).name)
@@ -173,6 +174,9 @@ class Ensemble:
             kinds: Which.
             language: Whose voice; the favourite language by default.
         """
+        kinds = tuple(kinds)
+        if "chat" in kinds:
+            await to_thread.run_sync(self._tools.load)
         voice, _ = self.settings.voice_for(language or self.settings.languages[0])
         try:
             async with create_task_group() as tasks:

@@ -1,6 +1,6 @@
 """A chat that is given what the avatar's documents say about a question."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import ClassVar, Final
@@ -8,11 +8,12 @@ from typing import ClassVar, Final
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.errors import AvatarError
 from realtime_avatar.thinking.knowledge import Knowledge, Passage
 
 Cited = Callable[[Sequence[Passage]], None]
 
-_TOLD: Final = {
+_FORMS: Final = {
     "en": "Your documents say:\n{}\nAnswer from them if they help: {}",
     "zh": "你的资料里写着：\n{}\n如果有用，就根据资料回答：{}",
     "es": "Tus documentos dicen:\n{}\nResponde con ellos si ayudan: {}",
@@ -26,16 +27,23 @@ class Grounded:
         engine: Any chat engine.
         knowledge: Where it looks.
         language: Of the conversation, ISO 639-1.
+        told: Is told that the documents cannot be searched; the answer is given without them.
         cited: Is told what was found for each reply.
     """
 
     models: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, engine: ChatEngine, knowledge: Knowledge, language: str, cited: Cited | None = None
+        self,
+        engine: ChatEngine,
+        knowledge: Knowledge,
+        language: str,
+        told: Callable[[AvatarError], None] | None = None,
+        cited: Cited | None = None,
     ) -> None:
         self._engine, self._knowledge = engine, knowledge
-        self._told, self._cited = _TOLD.get(language, _TOLD["en"]), cited
+        self._form = _FORMS.get(language, _FORMS["en"])
+        self._told, self._cited = told, cited
 
     def close(self) -> None:
         """Close the engine."""
@@ -47,26 +55,36 @@ class Grounded:
     ) -> AsyncGenerator["GroundedChat"]:
         """Open a session of the engine."""
         async with self._engine.open(system=system, tools=tools) as chat:
-            yield GroundedChat(chat, self._knowledge, self._told, self._cited)
+            yield GroundedChat(chat, self._look_up)
+
+    async def _look_up(self, question: str) -> str:
+        """Return the question and what was found about it."""
+        if self._knowledge.empty:
+            return question
+        try:
+            found = await step(partial(self._knowledge.search, question), leave=True)
+        except AvatarError as error:
+            if self._told:
+                self._told(error)
+            return question
+        if not found:
+            return question
+        if self._cited:
+            self._cited(found)
+        return self._form.format("\n".join(f"- {passage.text}" for passage in found), question)
 
 
 class GroundedChat:
     """One session of `Grounded`."""
 
-    def __init__(self, chat: Chat, knowledge: Knowledge, told: str, cited: Cited | None) -> None:
-        self._chat, self._knowledge = chat, knowledge
-        self._told, self._cited = told, cited
+    def __init__(self, chat: Chat, look_up: Callable[[str], Awaitable[str]]) -> None:
+        self._chat, self._look_up = chat, look_up
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the chat's answer to the question and what was found about it."""
-        if messages and not self._knowledge.empty:
+        if messages:
             *before, asked = messages
-            found = await step(partial(self._knowledge.search, asked.text), leave=True)
-            if found:
-                said = "\n".join(f"- {passage.text}" for passage in found)
-                messages = [*before, Message(asked.role, self._told.format(said, asked.text))]
-                if self._cited:
-                    self._cited(found)
+            messages = [*before, Message(asked.role, await self._look_up(asked.text))]
         async with aclosing(self._chat.reply(messages)) as pieces:
             async for piece in pieces:
                 yield piece
