@@ -90,6 +90,13 @@ async def test_by_key_the_conversation_is_sent_and_the_answer_streamed(server: S
     assert "temperature" not in request.body["generationConfig"]
 
 
+async def test_an_older_model_is_not_told_how_much_to_think(server: StandIn):
+    assert await answer(gemini(server, model="gemini-2.5-flash", thinking="unset"))
+    [request] = server.requests
+    assert "gemini-2.5-flash" in request.path
+    assert "thinkingConfig" not in request.body["generationConfig"]
+
+
 async def test_the_key_may_stand_in_the_environment(
     server: StandIn, monkeypatch: pytest.MonkeyPatch
 ):

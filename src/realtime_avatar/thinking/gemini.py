@@ -46,8 +46,8 @@ class Options(RemoteOptions):
         project: Of Google Cloud: use Vertex AI, with application-default credentials. By
             default GOOGLE_CLOUD_PROJECT, if there is no key.
         location: Of Vertex AI; by default GOOGLE_CLOUD_LOCATION, or else "global".
-        thinking: How much it thinks before it answers; somebody waits meanwhile. None leaves
-            it to the model, which is needed for those before Gemini 3.
+        thinking: How much it thinks before it answers; somebody waits meanwhile. "unset" leaves
+            it to the model, as those before Gemini 3 want it.
         temperature: None leaves it to the model; Gemini 3 wants it so.
         base_url: Of a gateway instead of Google.
     """
@@ -56,7 +56,7 @@ class Options(RemoteOptions):
     api_key: SecretStr | None = None
     project: str = ""
     location: str = ""
-    thinking: Literal["minimal", "low", "medium", "high"] | None = "low"
+    thinking: Literal["minimal", "low", "medium", "high", "unset"] = "low"
     temperature: float | None = Field(None, ge=0, le=2)
     base_url: str = ""
 
@@ -183,7 +183,7 @@ class GeminiChat:
         }
         if system := "\n".join(message.text for message in messages if message.role == "system"):
             config["system_instruction"] = system
-        if options.thinking:
+        if options.thinking != "unset":
             config["thinking_config"] = {"thinking_level": options.thinking}
         if options.temperature is not None:
             config["temperature"] = options.temperature

