@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -299,6 +300,12 @@ async def test_an_empty_message_is_refused(server: StandIn):
             await anext(chat.reply([Message("user", " ")]))
 
 
-async def test_a_key_is_never_shown(server: StandIn):
+async def test_a_key_is_never_shown_or_logged(server: StandIn, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
     engine = gemini(server)
     assert "secret-key" not in repr(engine.options) + str(engine.options)
+    assert await answer(engine)
+    server.answers.append(refusing(403, "no", "PERMISSION_DENIED"))
+    await fails(engine)
+    assert caplog.text
+    assert "secret-key" not in caplog.text

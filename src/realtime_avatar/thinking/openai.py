@@ -73,14 +73,18 @@ class OpenAI:
             timeout=None,
             http_client=self._httpx2.AsyncClient(verify=self._ssl, timeout=None),
         ) as client:
-            yield OpenAIChat(client if key or url else None, options, tools)
+            known = client if key or url else None
+            yield OpenAIChat(known, options, tools, elsewhere=bool(url))
 
 
 class OpenAIChat:
     """One session."""
 
-    def __init__(self, client: Any, options: Options, tools: Toolbox | None) -> None:
+    def __init__(
+        self, client: Any, options: Options, tools: Toolbox | None, *, elsewhere: bool
+    ) -> None:
         self._client, self._options, self._tools = client, options, tools
+        self._elsewhere = elsewhere  # not at OpenAI itself
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer to the last message.
@@ -107,7 +111,8 @@ class OpenAIChat:
         request: dict[str, Any] = {
             "model": options.model,
             "messages": [*_joined(messages), *_called(rounds)],
-            "max_completion_tokens": options.max_tokens,
+            # OpenAI's own models refuse the old name, Ollama does not know the new one.
+            "max_tokens" if self._elsewhere else "max_completion_tokens": options.max_tokens,
             "stream": True,
         }
         if options.temperature is not None:
