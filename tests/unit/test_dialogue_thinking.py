@@ -1,19 +1,32 @@
 """A conversation's chat as the settings make it, on a server that stands in for Gemini's."""
 
+import sys
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from realtime_avatar.bench.stand_in import Answer, StandIn, Then, event, refusing, serve
-from realtime_avatar.config import Settings
+import mcp_server
+from realtime_avatar.bench.stand_in import (
+    Answer,
+    StandIn,
+    Then,
+    event,
+    refusing,
+    saying,
+    serve,
+    sse,
+)
+from realtime_avatar.config import McpServer, Settings
+from realtime_avatar.dialogue.chats import Chats
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.errors import AvatarError, ChatError
 from realtime_avatar.thinking.apology import SENTENCES
+from realtime_avatar.thinking.calling import FILLERS
 from realtime_avatar.thinking.knowledge import Knowledge, Passage
 
 pytestmark = pytest.mark.anyio
@@ -105,3 +118,19 @@ async def test_an_answer_given_up_closes_its_line_through_all_that_stands_before
             assert await anext(reply) == "It "
         with anyio.fail_after(2):
             await server.left.wait()
+
+
+async def test_the_tools_of_the_settings_are_offered_called_and_told(
+    server: StandIn, tmp_path: Path
+):
+    museum: Any = {"command": [sys.executable, mcp_server.__file__]}
+    own = settings(server, tmp_path).model_copy(update={"mcp": {"museum": McpServer(**museum)}})
+    call = {"name": "museum_opening_hours", "args": {"day": "Sunday"}}
+    wish = {"content": {"role": "model", "parts": [{"functionCall": call}]}, "finishReason": "STOP"}
+    server.answers.extend([Answer([sse({"candidates": [wish]})]), saying("From ten.")])
+    async with Ensemble(own) as ensemble, AsyncExitStack() as stack:
+        chat = await Chats(ensemble, stack).get("es")
+        said = "".join([piece async for piece in chat.reply(asked("¿Cuándo abrís?"))])
+    assert said == f"{FILLERS['es']} From ten."
+    result = server.requests[1].body["contents"][-1]["parts"][0]["functionResponse"]
+    assert "On Sunday from ten to six" in result["response"]["result"]

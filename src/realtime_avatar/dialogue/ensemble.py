@@ -74,11 +74,13 @@ class Ensemble:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with CancelScope(shield=True):
+        try:
             await self._tools.__aexit__(None, None, None)
-            while self._loaded:
-                _, engine = self._loaded.popitem()
-                await to_thread.run_sync(engine.close)
+        finally:
+            with CancelScope(shield=True):
+                while self._loaded:
+                    _, engine = self._loaded.popitem()
+                    await to_thread.run_sync(engine.close)
 
     async def detector(self) -> DetectorEngine:
         return await self._get("detector", self.settings.detector)

@@ -16,7 +16,7 @@ from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
 from realtime_avatar.thinking.question import check_question
-from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily
+from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
 
 _KEYS: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _NO_KEY: Final = (
@@ -72,7 +72,7 @@ class Gemini:
         from google import genai  # takes a second or two, and nobody else needs it
 
         self._genai, self._httpx2 = genai, httpx2
-        self._ssl = httpx2.create_ssl_context()
+        trusted()
 
     def close(self) -> None:
         """Nothing is held: each session closes its own connections."""
@@ -82,7 +82,7 @@ class Gemini:
         self, *, system: str = "", tools: Toolbox | None = None
     ) -> AsyncGenerator["GeminiChat"]:
         """Open a session, with connections of its own. Missing credentials are told later."""
-        async with self._httpx2.AsyncClient(verify=self._ssl, timeout=None) as http:
+        async with self._httpx2.AsyncClient(verify=trusted(), timeout=None) as http:
             client = await step(partial(self._client, http))
             chat = GeminiChat(client, self.options, tools)
             http.event_hooks = {"response": [chat.note]}
@@ -93,7 +93,7 @@ class Gemini:
         options, types = self.options, self._genai.types
         settings = types.HttpOptions(
             httpx_async_client=http,
-            httpx_client=self._httpx2.Client(verify=self._ssl),
+            httpx_client=self._httpx2.Client(verify=trusted()),
             base_url=options.base_url or None,
         )
         key = options.api_key.get_secret_value() if options.api_key else ""

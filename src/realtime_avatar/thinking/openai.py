@@ -15,7 +15,7 @@ from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
 from realtime_avatar.thinking.question import check_question
-from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily
+from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
 
 _NO_KEY: Final = (
     "OpenAI has no credentials: set OPENAI_API_KEY, or base_url for a server of your own"
@@ -52,7 +52,7 @@ class OpenAI:
         import openai  # takes a second or two, and nobody else needs it
 
         self._openai, self._httpx2 = openai, httpx2
-        self._ssl = httpx2.create_ssl_context()
+        trusted()
 
     def close(self) -> None:
         """Nothing is held: each session closes its own connections."""
@@ -71,7 +71,7 @@ class OpenAI:
             base_url=url or None,
             max_retries=0,
             timeout=None,
-            http_client=self._httpx2.AsyncClient(verify=self._ssl, timeout=None),
+            http_client=self._httpx2.AsyncClient(verify=trusted(), timeout=None),
         ) as client:
             known = client if key or url else None
             yield OpenAIChat(known, options, tools, elsewhere=bool(url))
