@@ -187,6 +187,16 @@ class Settings(BaseSettings):
         """The chat engines, the favourite first."""
         return (self.chat,) if isinstance(self.chat, str) else self.chat
 
+    def chosen(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the engines of a kind; of voices, those of all languages."""
+        match kind:
+            case "chat":
+                return self.chats
+            case "voice":
+                return tuple(sorted({name.partition(":")[0] for name in self.voice.values()}))
+            case _:
+                return (getattr(self, kind),)
+
     @property
     def knowledge_file(self) -> Path:
         """The file of the avatar's documents, which need not be there."""

@@ -1,6 +1,6 @@
 """The engines of one process, loaded when first needed and shared by all sessions."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -183,19 +183,11 @@ class Ensemble:
         try:
             async with create_task_group() as tasks:
                 for kind in kinds:
-                    for name in self._names(kind, voice):
+                    names = (voice,) if kind == "voice" else self.settings.chosen(kind)
+                    for name in names:
                         tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-
-    def _names(self, kind: Kind, voice: str) -> Sequence[str]:
-        match kind:
-            case "voice":
-                return (voice,)
-            case "chat":
-                return self.settings.chats
-            case _:
-                return (getattr(self.settings, kind),)
 
     async def _get(self, kind: Kind, name: str) -> Any:
         key = (kind, name)

@@ -94,8 +94,7 @@ class Knowledge:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[Any, ...] = ()
-        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
-        self._vectors: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._meanings: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, 0), np.float32))
         self._lock = Lock()
 
     @property
@@ -161,14 +160,10 @@ class Knowledge:
         if self.empty or not question.strip():
             return []
         with self._database() as database:
-            self._refresh(database)
-            if not len(self._ids):
+            ids, vectors = self._load(database)
+            if not ids:
                 return []
-            likeness = dict(
-                zip(
-                    self._ids.tolist(), (self._vectors @ embed([question])[0]).tolist(), strict=True
-                )
-            )
+            likeness = dict(zip(ids, (vectors @ embed([question])[0]).tolist(), strict=True))
             wanted = set(_words(question))
             best = sorted(likeness, key=likeness.__getitem__, reverse=True)[:_CANDIDATES]
             found = {*best, *_with_words(database, wanted)}
@@ -194,18 +189,17 @@ class Knowledge:
             return None
         return Passage(document, place, text, cosine + _WORD_WEIGHT * covered)
 
-    def _refresh(self, database: sqlite3.Connection) -> None:
-        """Load the vectors, unless they are those that were loaded before."""
+    def _load(self, database: sqlite3.Connection) -> tuple[list[int], NDArray[np.float32]]:
+        """Return all passages' numbers and vectors, read anew if the file has changed."""
         about = self.path.stat()
         seen = (about.st_mtime_ns, about.st_size, about.st_ino)
         with self._lock:
-            if seen == self._seen:
-                return
-            rows = database.execute("SELECT id, vector FROM passages ORDER BY id").fetchall()
-            self._ids = np.array([row[0] for row in rows], np.int64)
-            joined = b"".join(row[1] for row in rows)
-            self._vectors = np.frombuffer(joined, np.float32).reshape(len(rows), -1)
-            self._seen = seen
+            if seen != self._seen:
+                rows = database.execute("SELECT id, vector FROM passages ORDER BY id").fetchall()
+                joined = b"".join(row[1] for row in rows)
+                vectors = np.frombuffer(joined, np.float32).reshape(len(rows), -1)
+                self._meanings, self._seen = ([row[0] for row in rows], vectors), seen
+            return self._meanings
 
     @contextmanager
     def _database(self) -> Generator[sqlite3.Connection]:
