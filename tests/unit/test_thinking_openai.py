@@ -87,6 +87,28 @@ async def test_the_conversation_is_sent_and_the_answer_streamed(server: StandIn)
     }
 
 
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (["<think>The user", " greets.</think>", "\n\n", "Hello", " you."], "Hello you."),
+        (["\n<thi", "nk>Hm.</thi", "nk>Hello."], "Hello."),
+        (["<th", "ree> is a tag."], "<three> is a tag."),
+        (["I <think> so", "."], "I <think> so."),
+        ([" ", "Hello."], " Hello."),
+        (["<thin"], "<thin"),
+    ],
+)
+async def test_thoughts_are_not_said(server: StandIn, pieces: list[str], said: str):
+    server.answers.append(saying(*pieces))
+    assert await answer(openai(server)) == said
+
+
+async def test_a_model_that_only_thinks_has_no_answer(server: StandIn):
+    server.answers.append(saying("<think>Well", ", well.</think>", "\n"))
+    error, said = await fails(openai(server))
+    assert (error.reason, said) == ("failed", "")
+
+
 async def test_a_server_of_ones_own_needs_no_key(server: StandIn):
     server.answers.append(saying("Yes."))
     assert await answer(openai(server, api_key=None)) == "Yes."

@@ -16,6 +16,7 @@ from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
 from realtime_avatar.thinking.question import check_question
 from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
+from realtime_avatar.thinking.thoughts import Thoughts
 
 _NO_KEY: Final = (
     "OpenAI has no credentials: set OPENAI_API_KEY, or base_url for a server of your own"
@@ -142,16 +143,20 @@ class OpenAIChat:
         """
         finish, said = "", False
         calls: dict[int, dict[str, str]] = {}
+        thoughts = Thoughts()
         async with await self._client.chat.completions.create(**request) as chunks:
             async for chunk in chunks:
                 for choice in chunk.choices[:1]:
                     _gather(calls, choice.delta.tool_calls or ())
-                    if text := choice.delta.content:
+                    if text := thoughts.strip(choice.delta.content or ""):
                         said = True
                         yield text
                     if choice.delta.refusal:
                         raise ChatError("blocked", "the model refused to answer")
                     finish = choice.finish_reason or finish
+        if text := thoughts.rest():
+            said = True
+            yield text
         if not finish:
             raise ChatError("unreachable", "the server's answer broke off")
         if finish == "content_filter":
