@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import platformdirs
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -84,6 +85,8 @@ class Settings(BaseSettings):
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
+        knowledge: File of the avatar's documents, which `avatar knowledge` fills; by default in
+            the user's data.
         tools: Python functions that the chat may call, by name; see `thinking.functions`.
         mcp: Servers of further tools, by a name of the owner's.
         tool_seconds: How long one call may take.
@@ -138,6 +141,7 @@ class Settings(BaseSettings):
     face: str = "photo"
     emotion: Emotion = "warm"
     engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
+    knowledge: Path | None = None
     tools: tuple[str, ...] = ()
     mcp: dict[str, McpServer] = {}
     tool_seconds: float = Field(default=10, gt=0, le=600)
@@ -182,6 +186,22 @@ class Settings(BaseSettings):
     def chats(self) -> tuple[str, ...]:
         """The chat engines, the favourite first."""
         return (self.chat,) if isinstance(self.chat, str) else self.chat
+
+    def chosen(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the engines of a kind; of voices, those of all languages."""
+        match kind:
+            case "chat":
+                return self.chats
+            case "voice":
+                return tuple(sorted({name.partition(":")[0] for name in self.voice.values()}))
+            case _:
+                return (getattr(self, kind),)
+
+    @property
+    def knowledge_file(self) -> Path:
+        """The file of the avatar's documents, which need not be there."""
+        own = platformdirs.user_data_path("realtime-avatar") / "knowledge.sqlite3"
+        return self.knowledge or own
 
     @property
     def possible(self) -> tuple[str, ...]:

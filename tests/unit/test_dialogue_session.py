@@ -31,6 +31,7 @@ from realtime_avatar.errors import ChatError, EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.live import Beat
 from realtime_avatar.thinking.apology import SENTENCES
+from realtime_avatar.thinking.knowledge import Knowledge, Passage
 from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -345,6 +346,33 @@ async def test_the_chat_is_told_who_the_avatar_is_and_it_says_so_itself(tmp_path
         system = stage.session.history.messages[0]
         assert system.role == "system"
         assert "You know: The museum opens at ten." in system.text
+
+
+async def test_what_was_looked_up_is_cited_when_the_answer_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "there").touch()
+    found = Passage("visit.md", "Hours", "We open at ten.", 1.0)
+
+    def search(_: object, question: str) -> list[Passage]:
+        return [found] if "open" in question else []
+
+    monkeypatch.setattr(Knowledge, "search", search)
+    monkeypatch.setattr(Knowledge, "warm", str)
+    async with live(knowledge=tmp_path / "there") as stage:
+        await stage.hear(Began(0), Likely(said("when do you open")))
+        await anyio.sleep(1)
+        assert not stage.of(message.Cited)  # it is a guess
+        await stage.hear(Ended(said("when do you open")))
+        finished = await stage.until(message.Finished)
+        assert "We open at ten." in finished.heard  # the fake chat repeats what it is told
+        (cited,) = stage.of(message.Cited)
+        source = message.Source(document="visit.md", place="Hours", text="We open at ten.")
+        assert (cited.turn, cited.sources) == (1, (source,))
+        assert stage.history[0] == ("user", "when do you open")
+        stage.session.command(message.Say(text="hello"))
+        await stage.until(message.Finished)
+        assert len(stage.of(message.Cited)) == 1
 
 
 async def test_ears_that_fail_are_told_of() -> None:

@@ -70,6 +70,12 @@ async def test_what_is_missing_is_said_with_its_remedy(tmp_path: Path):
     assert "installed are" in found["face 'nonsense'"].words
 
 
+async def test_every_chat_of_a_chain_is_looked_at(tmp_path: Path):
+    found = await findings(fake_settings(models=tmp_path, port=0, chat=("gemini", "llama")))
+    assert found["chat 'gemini'"].state == "good"
+    assert found["chat 'llama'"].state == "bad"
+
+
 async def test_a_missing_voice_matters_less_if_there_is_another(tmp_path: Path):
     voice = {"en": "fake", "zh": "kokoro", "es": "fake"}
     found = await findings(fake_settings(models=tmp_path, voice=voice))

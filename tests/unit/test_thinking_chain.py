@@ -123,6 +123,13 @@ async def test_each_failure_is_said_in_each_language_and_told(language: str, rea
     assert error is failure
 
 
+async def test_where_no_engine_has_room_it_says_so():
+    chain = Chain({"a": Scene(fails=quota()), "b": Scene(full=True)})
+    said, error = await ask(Apologetic(chain, "en"))
+    assert said == SENTENCES["en"]["quota"]
+    assert isinstance(error, CapacityError)
+
+
 async def test_any_other_failure_is_said_too_but_not_bad_input():
     failure = EngineError("chat", "llama.cpp died")
     assert await ask(Apologetic(Scene(fails=failure), "es")) == (SENTENCES["es"]["failed"], failure)

@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -88,6 +89,13 @@ async def test_by_key_the_conversation_is_sent_and_the_answer_streamed(server: S
     assert request.body["systemInstruction"]["parts"] == [{"text": "You are Ava."}]
     assert request.body["generationConfig"]["thinkingConfig"] == {"thinking_level": "LOW"}
     assert "temperature" not in request.body["generationConfig"]
+
+
+async def test_an_older_model_is_not_told_how_much_to_think(server: StandIn):
+    assert await answer(gemini(server, model="gemini-2.5-flash", thinking="unset"))
+    [request] = server.requests
+    assert "gemini-2.5-flash" in request.path
+    assert "thinkingConfig" not in request.body["generationConfig"]
 
 
 async def test_the_key_may_stand_in_the_environment(
@@ -292,6 +300,12 @@ async def test_an_empty_message_is_refused(server: StandIn):
             await anext(chat.reply([Message("user", " ")]))
 
 
-async def test_a_key_is_never_shown(server: StandIn):
+async def test_a_key_is_never_shown_or_logged(server: StandIn, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
     engine = gemini(server)
     assert "secret-key" not in repr(engine.options) + str(engine.options)
+    assert await answer(engine)
+    server.answers.append(refusing(403, "no", "PERMISSION_DENIED"))
+    await fails(engine)
+    assert caplog.text
+    assert "secret-key" not in caplog.text

@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -80,10 +81,32 @@ async def test_the_conversation_is_sent_and_the_answer_streamed(server: StandIn)
             {"role": "system", "content": "You are Ava."},
             {"role": "user", "content": "Hi.\nWell?"},
         ],
-        "max_completion_tokens": 1024,
+        "max_tokens": 1024,
         "stream": True,
         "top_k": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (["<think>The user", " greets.</think>", "\n\n", "Hello", " you."], "Hello you."),
+        (["\n<thi", "nk>Hm.</thi", "nk>Hello."], "Hello."),
+        (["<th", "ree> is a tag."], "<three> is a tag."),
+        (["I <think> so", "."], "I <think> so."),
+        ([" ", "Hello."], " Hello."),
+        (["<thin"], "<thin"),
+    ],
+)
+async def test_thoughts_are_not_said(server: StandIn, pieces: list[str], said: str):
+    server.answers.append(saying(*pieces))
+    assert await answer(openai(server)) == said
+
+
+async def test_a_model_that_only_thinks_has_no_answer(server: StandIn):
+    server.answers.append(saying("<think>Well", ", well.</think>", "\n"))
+    error, said = await fails(openai(server))
+    assert (error.reason, said) == ("failed", "")
 
 
 async def test_a_server_of_ones_own_needs_no_key(server: StandIn):
@@ -227,6 +250,31 @@ async def test_what_a_tool_says_or_why_it_does_not_is_told_to_the_model(
     assert result in told["content"]
 
 
+async def test_several_tools_run_side_by_side(server: StandIn):
+    met: list[anyio.Event] = [anyio.Event(), anyio.Event()]
+
+    async def meet(arguments: Mapping[str, Any]) -> str:
+        me = arguments["me"]
+        met[me].set()
+        await met[1 - me].wait()  # neither ends before both have begun
+        return f"guest {me}"
+
+    wishes = [
+        {"index": at, "id": f"c{at}", "type": "function", "function": {"name": "meet"}}
+        for at in range(2)
+    ]
+    pieces = [wish(at, json.dumps({"me": at})) for at in range(2)]
+    both = Answer([delta(tool_calls=wishes), *pieces, delta(finish="tool_calls"), DONE])
+    server.answers.extend([both, saying("Done.")])
+    tool = Tool("meet", "Meets.", {"type": "object"}, meet)
+    assert await answer(openai(server), Toolbox([tool], seconds=5)) == "Done."
+    told = [message for message in server.requests[1].body["messages"] if message["role"] == "tool"]
+    assert [(one["tool_call_id"], one["content"]) for one in told] == [
+        ("c0", "guest 0"),
+        ("c1", "guest 1"),
+    ]
+
+
 async def test_no_filler_is_said_where_the_model_says_something_itself(server: StandIn):
     chatty = calling("weather", '{"city": "Rome"}')
     server.answers.extend(
@@ -248,6 +296,13 @@ async def test_an_empty_message_is_refused(server: StandIn):
             await anext(chat.reply([Message("user", " ")]))
 
 
-async def test_a_key_is_never_shown(server: StandIn):
+async def test_a_key_is_never_shown_or_logged(server: StandIn, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
     engine = openai(server)
     assert "secret-key" not in repr(engine.options) + str(engine.options)
+    server.answers.append(saying("Yes."))
+    assert await answer(engine) == "Yes."
+    server.answers.append(refusing(401, "Incorrect API key: secret-key"))
+    await fails(engine)
+    assert caplog.text
+    assert "secret-key" not in caplog.text

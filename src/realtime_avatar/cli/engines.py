@@ -16,14 +16,6 @@ def engines(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
     settings = load_settings()
     store = ModelStore(settings.models, offline=settings.offline)
-    chosen: dict[str, set[str]] = {
-        "detector": {settings.detector},
-        "recognizer": {settings.recognizer},
-        "endpointer": {settings.endpointer},
-        "chat": set(settings.chats),
-        "voice": {voice.partition(":")[0] for voice in settings.voice.values()},
-        "face": {settings.face},
-    }
     found: list[dict[str, Any]] = []
     for kind in KINDS:
         for name in names(kind):
@@ -43,7 +35,7 @@ def engines(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
                 {
                     "kind": kind,
                     "name": name,
-                    "default": name in chosen[kind],
+                    "default": name in settings.chosen(kind),
                     "ready": not problem,
                     "missing": missing,
                     "remedy": problem,

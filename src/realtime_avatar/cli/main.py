@@ -17,6 +17,7 @@ from realtime_avatar.cli import (
     face,
     generate,
     keys,
+    knowledge,
     models,
     serve,
 )
@@ -40,6 +41,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(face.app, name="face")
 app.add_typer(keys.app, name="keys")
 app.add_typer(enrol.app, name="enrol")
+app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(bench.app, name="bench")
 app.add_typer(evaluate.app, name="eval")
 

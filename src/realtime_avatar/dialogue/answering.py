@@ -1,11 +1,14 @@
 """One answer under way, perhaps only on a guess that the person has finished."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from anyio import CancelScope, Event, current_time
 
+from realtime_avatar.dialogue.events import Source
 from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.telemetry.timings import Timings
+from realtime_avatar.thinking.knowledge import Passage
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +27,7 @@ class Answering:
         timings: Of its stages.
         turn: Once its engines are open.
         cut: Whether an interruption ended it.
+        sources: What was looked up for it.
     """
 
     number: int
@@ -36,6 +40,7 @@ class Answering:
     timings: Timings = field(default_factory=Timings)
     turn: Turn | None = None
     cut: bool = False
+    sources: tuple[Source, ...] = ()
     _marks: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
@@ -56,6 +61,12 @@ class Answering:
     def mark(self, stage: str) -> None:
         """Note that a stage has its first result now, unless it had one before."""
         self._marks.setdefault(stage, current_time())
+
+    def cite(self, found: Sequence[Passage]) -> None:
+        """Note what was looked up for it."""
+        self.sources = tuple(
+            Source(document=one.document, place=one.place, text=one.text) for one in found
+        )
 
     def stages(self) -> dict[str, float]:
         """Return when each stage had its first result, seconds after `asked`."""

@@ -8,6 +8,7 @@ from anyio import Lock
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Chat
 from realtime_avatar.errors import AvatarError, CapacityError
+from realtime_avatar.thinking.grounded import Cited
 from realtime_avatar.thinking.persona import system_prompt
 
 
@@ -21,6 +22,7 @@ class Chats:
         ensemble: Has the engine, and knows who the avatar is.
         stack: Closes them.
         told: Is told of each failure of an engine that another one made good.
+        cited: Is told what was looked up for each reply.
     """
 
     def __init__(
@@ -28,9 +30,10 @@ class Chats:
         ensemble: Ensemble,
         stack: AsyncExitStack,
         told: Callable[[AvatarError], None] | None = None,
+        cited: Cited | None = None,
     ) -> None:
         self._ensemble, self._stack = ensemble, stack
-        self._told = told
+        self._told, self._cited = told, cited
         self._open = dict[str, Chat]()
         self._locks = dict[str, Lock]()
 
@@ -46,7 +49,7 @@ class Chats:
         """
         async with self._locks.setdefault(language, Lock()):
             if language not in self._open:
-                engine = await self._ensemble.chat(language, self._told)
+                engine = await self._ensemble.chat(language, self._told, self._cited)
                 tools = await self._ensemble.toolbox(language, self._told)
                 try:
                     chat = await self._stack.enter_async_context(

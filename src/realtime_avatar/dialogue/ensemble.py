@@ -1,6 +1,6 @@
 """The engines of one process, loaded when first needed and shared by all sessions."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +27,9 @@ from realtime_avatar.errors import AvatarError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.apology import Apologetic
 from realtime_avatar.thinking.chain import Chain
+from realtime_avatar.thinking.grounded import Cited, Grounded
 from realtime_avatar.thinking.honesty import Honest
+from realtime_avatar.thinking.knowledge import Knowledge
 from realtime_avatar.thinking.persona import Persona, read_persona
 from realtime_avatar.thinking.tools import Tools
 
@@ -44,6 +46,7 @@ class Ensemble:
     Attributes:
         settings: The same, with the name that the persona has.
         persona: Who the avatar is.
+        knowledge: Its documents.
 
     Raises:
         ConfigError: if the persona's file is no good.
@@ -59,6 +62,7 @@ class Ensemble:
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
         self._tools = Tools(settings)
+        self.knowledge = Knowledge(settings.knowledge_file)
 
     async def __aenter__(self) -> Self:
         await self._tools.__aenter__()
@@ -70,11 +74,13 @@ class Ensemble:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with CancelScope(shield=True):
+        try:
             await self._tools.__aexit__(None, None, None)
-            while self._loaded:
-                _, engine = self._loaded.popitem()
-                await to_thread.run_sync(engine.close)
+        finally:
+            with CancelScope(shield=True):
+                while self._loaded:
+                    _, engine = self._loaded.popitem()
+                    await to_thread.run_sync(engine.close)
 
     async def detector(self) -> DetectorEngine:
         return await self._get("detector", self.settings.detector)
@@ -89,6 +95,7 @@ class Ensemble:
         self,
         language: str = "",
         told: Callable[[AvatarError], None] | None = None,
+        cited: Cited | None = None,
         *,
         aloud: bool = True,
     ) -> ChatEngine:
@@ -96,14 +103,20 @@ class Ensemble:
 
         Args:
             language: In which it says that it has no answer; the favourite by default.
-            told: Is told of each failure that another engine of the chain made good.
+            told: Is told of each failure that another engine of the chain made good, and of
+                documents that cannot be searched.
+            cited: Is told what was looked up for each reply.
             aloud: Whether it says so, before it fails, because somebody listens.
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
         [engine, *others] = engines.values()
         chat = Chain(engines, told) if others else engine
+        language = language or self.settings.possible[0]
+        if not self.knowledge.empty:
+            await to_thread.run_sync(self.knowledge.warm)
+        chat = Grounded(chat, self.knowledge, language, told, cited)
         if aloud:
-            chat = Apologetic(chat, language or self.settings.possible[0])
+            chat = Apologetic(chat, language)
         return Honest(chat, self.persona.within(language).name)
 
     async def toolbox(
@@ -163,23 +176,18 @@ class Ensemble:
             kinds: Which.
             language: Whose voice; the favourite language by default.
         """
+        kinds = tuple(kinds)
+        if "chat" in kinds:
+            await to_thread.run_sync(self._tools.load)
         voice, _ = self.settings.voice_for(language or self.settings.languages[0])
         try:
             async with create_task_group() as tasks:
                 for kind in kinds:
-                    for name in self._names(kind, voice):
+                    names = (voice,) if kind == "voice" else self.settings.chosen(kind)
+                    for name in names:
                         tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
-
-    def _names(self, kind: Kind, voice: str) -> Sequence[str]:
-        match kind:
-            case "voice":
-                return (voice,)
-            case "chat":
-                return self.settings.chats
-            case _:
-                return (getattr(self.settings, kind),)
 
     async def _get(self, kind: Kind, name: str) -> Any:
         key = (kind, name)

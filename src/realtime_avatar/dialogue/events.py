@@ -60,6 +60,28 @@ class Finished(_Message):
     interrupted: bool = False
 
 
+class Source(_Message):
+    """A passage of the avatar's documents.
+
+    Attributes:
+        document: Name of its file.
+        place: Where in it, in words: headings, or a page; may be empty.
+        text: What it says.
+    """
+
+    document: str
+    place: str = ""
+    text: str
+
+
+class Cited(_Message):
+    """What the avatar had looked up in its documents for the answer that begins now."""
+
+    type: Literal["cited"] = "cited"
+    turn: int
+    sources: tuple[Source, ...]
+
+
 class TurnTimings(_Message):
     """How long a turn took.
 
@@ -87,7 +109,7 @@ class Problem(_Message):
     fatal: bool = False
 
 
-Event = State | Heard | Words | Finished | TurnTimings | Problem
+Event = State | Heard | Words | Finished | Cited | TurnTimings | Problem
 
 
 # From the page to the session.

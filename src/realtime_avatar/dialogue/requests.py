@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from realtime_avatar.dialogue.conversation import open_conversation
@@ -68,8 +68,10 @@ async def think(
     if messages[0].role != "system":
         messages = [Message("system", system_prompt(ensemble.persona, language)), *messages]
     engine = await ensemble.chat(language, aloud=False)
+    toolbox = await ensemble.toolbox(language)
+    tools = toolbox and replace(toolbox, filler="")  # nobody listens to the silence
     async with (
-        engine.open(system=messages[0].text) as chat,
+        engine.open(system=messages[0].text, tools=tools) as chat,
         aclosing(chat.reply(messages)) as reply,
     ):
         async for piece in reply:

@@ -40,6 +40,7 @@ from realtime_avatar.errors import AvatarError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.live import LivePlayout
+from realtime_avatar.thinking.knowledge import Passage
 
 _EVENTS: Final = 256  # that may wait for a slow page; then the oldest go
 _INBOX: Final = 64
@@ -76,7 +77,7 @@ class Session:
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
         self._echo = echo
-        self._chats = Chats(ensemble, stack, self._report)
+        self._chats = Chats(ensemble, stack, self._report, self._cite)
         self._language, self._voice = language, voice
         self._uplink = Uplink()
         self._mode: Mode = "always"
@@ -355,7 +356,14 @@ class Session:
             answering.mark("playout")
             self._show("speaking")
             self._emit(message.TurnTimings(turn=answering.number, stages=answering.stages()))
+            if answering.sources:
+                self._emit(message.Cited(turn=answering.number, sources=answering.sources))
         self._emit(message.Words(turn=answering.number, text=text))
+
+    def _cite(self, found: Sequence[Passage]) -> None:
+        """Something was looked up for the answer that is thought of."""
+        if self._answering is not None:
+            self._answering.cite(found)
 
     async def _warm(self) -> None:
         """Have the chat read who it is before somebody waits for it."""

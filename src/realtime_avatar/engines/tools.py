@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from anyio import move_on_after
+from anyio import create_task_group, move_on_after
 
 _LONGEST: Final = 8000  # characters of a result that a model gets to see
 
@@ -55,6 +55,18 @@ class Toolbox:
     tools: Sequence[Tool] = ()
     filler: str = ""
     seconds: float = 10
+
+    async def call_all(self, calls: Sequence[Call]) -> list[str]:
+        """Run tools side by side; return what `call` does for each, in their order."""
+        results = [""] * len(calls)
+
+        async def run(number: int, call: Call) -> None:
+            results[number] = await self.call(call)
+
+        async with create_task_group() as tasks:
+            for number, call in enumerate(calls):
+                tasks.start_soon(run, number, call)
+        return results
 
     async def call(self, call: Call) -> str:
         """Run a tool; return its result, or in words why there is none. No error leaves here."""

@@ -55,7 +55,12 @@ async def examine(settings: Settings) -> AsyncGenerator[Finding]:
 
 def _engines(settings: Settings, store: ModelStore) -> list[Finding]:
     """Look whether the engines that the settings name are here, with their models."""
-    found = [_engine(kind, getattr(settings, kind), store) for kind in KINDS if kind != "voice"]
+    found = [
+        _engine(kind, name, store)
+        for kind in KINDS
+        if kind != "voice"
+        for name in settings.chosen(kind)
+    ]
     names = sorted({settings.voice_for(language)[0] for language in settings.possible})
     voices = [_engine("voice", name, store) for name in names]
     if any(voice.state == "good" for voice in voices):

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
-from realtime_avatar.errors import ChatError, EngineError, Reason
+from realtime_avatar.errors import CapacityError, ChatError, EngineError, Reason
 
 SENTENCES: Final[dict[str, dict[Reason, str]]] = {
     "en": {
@@ -80,7 +80,7 @@ class ApologeticChat:
         """Yield the chat's answer, or in its place or after it that there is none.
 
         Raises:
-            EngineError: what the chat raised.
+            EngineError, CapacityError: what the chat raised.
         """
         said = False
         try:
@@ -88,14 +88,15 @@ class ApologeticChat:
                 async for piece in pieces:
                     said = said or bool(piece.strip())
                     yield piece
-        except EngineError as error:
+        except (EngineError, CapacityError) as error:
             yield self._sorry(error, said)
             raise
 
-    def _sorry(self, error: EngineError, said: bool) -> str:
-        reason = error.reason if isinstance(error, ChatError) else "failed"
+    def _sorry(self, error: EngineError | CapacityError, said: bool) -> str:
+        reason: Reason = "quota" if isinstance(error, CapacityError) else "failed"
+        if isinstance(error, ChatError):
+            reason = error.reason
         if said:
-            broken = reason != "blocked"
-            sentence = BROKEN_OFF if broken else {k: v["blocked"] for k, v in SENTENCES.items()}
-            return " … " + sentence[self._language]
+            refused = SENTENCES[self._language]["blocked"]
+            return " … " + (refused if reason == "blocked" else BROKEN_OFF[self._language])
         return SENTENCES[self._language][reason]

@@ -55,4 +55,4 @@ async def answer_with_tools(ask: Ask, toolbox: Toolbox | None) -> AsyncGenerator
         elif toolbox.filler:
             said = True
             yield toolbox.filler + " "
-        rounds.append(Round(calls, [await toolbox.call(call) for call in calls]))
+        rounds.append(Round(calls, await toolbox.call_all(calls)))

@@ -16,7 +16,7 @@ from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
 from realtime_avatar.thinking.question import check_question
-from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily
+from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
 
 _KEYS: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _NO_KEY: Final = (
@@ -46,8 +46,8 @@ class Options(RemoteOptions):
         project: Of Google Cloud: use Vertex AI, with application-default credentials. By
             default GOOGLE_CLOUD_PROJECT, if there is no key.
         location: Of Vertex AI; by default GOOGLE_CLOUD_LOCATION, or else "global".
-        thinking: How much it thinks before it answers; somebody waits meanwhile. None leaves
-            it to the model, which is needed for those before Gemini 3.
+        thinking: How much it thinks before it answers; somebody waits meanwhile. "unset" leaves
+            it to the model, as those before Gemini 3 want it.
         temperature: None leaves it to the model; Gemini 3 wants it so.
         base_url: Of a gateway instead of Google.
     """
@@ -56,7 +56,7 @@ class Options(RemoteOptions):
     api_key: SecretStr | None = None
     project: str = ""
     location: str = ""
-    thinking: Literal["minimal", "low", "medium", "high"] | None = "low"
+    thinking: Literal["minimal", "low", "medium", "high", "unset"] = "low"
     temperature: float | None = Field(None, ge=0, le=2)
     base_url: str = ""
 
@@ -72,7 +72,7 @@ class Gemini:
         from google import genai  # takes a second or two, and nobody else needs it
 
         self._genai, self._httpx2 = genai, httpx2
-        self._ssl = httpx2.create_ssl_context()
+        trusted()
 
     def close(self) -> None:
         """Nothing is held: each session closes its own connections."""
@@ -82,7 +82,7 @@ class Gemini:
         self, *, system: str = "", tools: Toolbox | None = None
     ) -> AsyncGenerator["GeminiChat"]:
         """Open a session, with connections of its own. Missing credentials are told later."""
-        async with self._httpx2.AsyncClient(verify=self._ssl, timeout=None) as http:
+        async with self._httpx2.AsyncClient(verify=trusted(), timeout=None) as http:
             client = await step(partial(self._client, http))
             chat = GeminiChat(client, self.options, tools)
             http.event_hooks = {"response": [chat.note]}
@@ -93,7 +93,7 @@ class Gemini:
         options, types = self.options, self._genai.types
         settings = types.HttpOptions(
             httpx_async_client=http,
-            httpx_client=self._httpx2.Client(verify=self._ssl),
+            httpx_client=self._httpx2.Client(verify=trusted()),
             base_url=options.base_url or None,
         )
         key = options.api_key.get_secret_value() if options.api_key else ""
@@ -183,7 +183,7 @@ class GeminiChat:
         }
         if system := "\n".join(message.text for message in messages if message.role == "system"):
             config["system_instruction"] = system
-        if options.thinking:
+        if options.thinking != "unset":
             config["thinking_config"] = {"thinking_level": options.thinking}
         if options.temperature is not None:
             config["temperature"] = options.temperature

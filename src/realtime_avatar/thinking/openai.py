@@ -15,7 +15,8 @@ from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
 from realtime_avatar.thinking.question import check_question
-from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily
+from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
+from realtime_avatar.thinking.thoughts import Thoughts
 
 _NO_KEY: Final = (
     "OpenAI has no credentials: set OPENAI_API_KEY, or base_url for a server of your own"
@@ -52,7 +53,7 @@ class OpenAI:
         import openai  # takes a second or two, and nobody else needs it
 
         self._openai, self._httpx2 = openai, httpx2
-        self._ssl = httpx2.create_ssl_context()
+        trusted()
 
     def close(self) -> None:
         """Nothing is held: each session closes its own connections."""
@@ -71,16 +72,20 @@ class OpenAI:
             base_url=url or None,
             max_retries=0,
             timeout=None,
-            http_client=self._httpx2.AsyncClient(verify=self._ssl, timeout=None),
+            http_client=self._httpx2.AsyncClient(verify=trusted(), timeout=None),
         ) as client:
-            yield OpenAIChat(client if key or url else None, options, tools)
+            known = client if key or url else None
+            yield OpenAIChat(known, options, tools, elsewhere=bool(url))
 
 
 class OpenAIChat:
     """One session."""
 
-    def __init__(self, client: Any, options: Options, tools: Toolbox | None) -> None:
+    def __init__(
+        self, client: Any, options: Options, tools: Toolbox | None, *, elsewhere: bool
+    ) -> None:
         self._client, self._options, self._tools = client, options, tools
+        self._elsewhere = elsewhere  # not at OpenAI itself
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer to the last message.
@@ -107,7 +112,8 @@ class OpenAIChat:
         request: dict[str, Any] = {
             "model": options.model,
             "messages": [*_joined(messages), *_called(rounds)],
-            "max_completion_tokens": options.max_tokens,
+            # OpenAI's own models refuse the old name, Ollama does not know the new one.
+            "max_tokens" if self._elsewhere else "max_completion_tokens": options.max_tokens,
             "stream": True,
         }
         if options.temperature is not None:
@@ -137,16 +143,20 @@ class OpenAIChat:
         """
         finish, said = "", False
         calls: dict[int, dict[str, str]] = {}
+        thoughts = Thoughts()
         async with await self._client.chat.completions.create(**request) as chunks:
             async for chunk in chunks:
                 for choice in chunk.choices[:1]:
                     _gather(calls, choice.delta.tool_calls or ())
-                    if text := choice.delta.content:
+                    if text := thoughts.strip(choice.delta.content or ""):
                         said = True
                         yield text
                     if choice.delta.refusal:
                         raise ChatError("blocked", "the model refused to answer")
                     finish = choice.finish_reason or finish
+        if text := thoughts.rest():
+            said = True
+            yield text
         if not finish:
             raise ChatError("unreachable", "the server's answer broke off")
         if finish == "content_filter":

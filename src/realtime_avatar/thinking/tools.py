@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from anyio import create_task_group
+from anyio import create_task_group, to_thread
 
 from realtime_avatar.config import Settings
 from realtime_avatar.engines.tools import Tool, Toolbox
@@ -24,7 +24,8 @@ class Tools:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sources = {name: McpSource(name, server) for name, server in settings.mcp.items()}
-        self._functions: list[Tool] | None = None
+        self._functions: list[Tool] = []
+        self._loaded = not settings.tools
         self._offered: dict[str, list[Tool]] = {}
         self._stack = AsyncExitStack()
 
@@ -38,6 +39,16 @@ class Tools:
 
     async def __aexit__(self, *_: Any) -> None:
         await self._stack.aclose()
+
+    def load(self) -> None:
+        """Import the functions. Blocking: run it in a worker thread.
+
+        Raises:
+            ConfigError: if one is not there.
+        """
+        if not self._loaded:
+            self._functions = [load_function(name) for name in self._settings.tools]
+            self._loaded = True
 
     async def toolbox(
         self, language: str, told: Callable[[AvatarError], None] | None = None
@@ -53,8 +64,8 @@ class Tools:
         Raises:
             ConfigError: if a function is not there.
         """
-        if self._functions is None:
-            self._functions = [load_function(name) for name in self._settings.tools]
+        if not self._loaded:
+            await to_thread.run_sync(self.load)
         for name, source in self._sources.items():
             if name not in self._offered:
                 try:

@@ -10,6 +10,7 @@
  * @property {string} cut Those that an interruption cut off.
  * @property {boolean} finished
  * @property {Record<string, number>} stages Seconds to each stage's first result.
+ * @property {{document: string, place: string, text: string}[]} [sources] What the answer is based on.
  */
 
 const MOST = 200; // messages that a session takes of an earlier conversation
@@ -90,6 +91,8 @@ export class Conversation extends EventTarget {
       turn.cut = event.unheard ?? "";
     } else if (event.type === "timings") {
       turn.stages = event.stages;
+    } else if (event.type === "cited") {
+      turn.sources = event.sources;
     }
     // What was taken for words, and was none, is final and empty.
     const empty = !turn.heard && !turn.cut && !turn.said && (turn.final || turn.finished);

@@ -75,7 +75,7 @@ export function listConversations(list, records, { open, remove }) {
   );
 }
 
-function entry({ said, final, language, heard, cut }, name) {
+function entry({ said, final, language, heard, cut, sources = [] }, name) {
   const item = document.createElement("li");
   item.lang = language;
   if (said) item.append(words("you", "You", said, final));
@@ -86,9 +86,28 @@ function entry({ said, final, language, heard, cut }, name) {
       struck.textContent = cut;
       answer.lastChild.append(" ", struck);
     }
+    if (sources.length) answer.append(citation(sources));
     item.append(answer);
   }
   return item;
+}
+
+// Which documents an answer is based on, and what they say.
+function citation(sources) {
+  const box = document.createElement("details");
+  box.className = "sources";
+  const summary = document.createElement("summary");
+  summary.textContent = `From ${[...new Set(sources.map((source) => source.document))].join(", ")}`;
+  box.append(summary);
+  for (const { document: file, place, text } of sources) {
+    const quote = document.createElement("blockquote");
+    quote.textContent = text;
+    const cite = document.createElement("cite");
+    cite.textContent = [file, place].filter(Boolean).join(", ");
+    quote.append(cite);
+    box.append(quote);
+  }
+  return box;
 }
 
 function words(kind, who, text, final) {
