@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from anyio import Semaphore, current_time, fail_after, sleep
+from anyio import Semaphore, WouldBlock, current_time, fail_after, sleep
 
 from realtime_avatar.errors import CapacityError
 
@@ -50,15 +50,10 @@ class Admission:
         Raises:
             CapacityError: if too many wait already; it says when to try again.
         """
-        if self.waiting >= self._limit and not self._free.value:
-            low, high = _RETRY
-            after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
-            raise CapacityError(f"{self.waiting} requests are waiting already", after)
-        self.waiting += 1
         try:
-            await self._free.acquire()
-        finally:
-            self.waiting -= 1
+            self._free.acquire_nowait()  # only if nobody waits: those who do are handed places
+        except WouldBlock:
+            await self._wait()
         try:
             await self._pause()
             began = current_time()
@@ -67,6 +62,17 @@ class Admission:
             self._mean += _WEIGHT * (current_time() - began - self._mean)
         finally:
             self._free.release()
+
+    async def _wait(self) -> None:
+        if self.waiting >= self._limit:
+            low, high = _RETRY
+            after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
+            raise CapacityError(f"{self.waiting} requests are waiting already", after)
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
 
     async def _pause(self) -> None:
         until = current_time() + PATIENCE
