@@ -4,7 +4,7 @@ import pytest
 from anyio import Event, create_task_group, current_time, sleep
 
 from realtime_avatar.errors import CapacityError
-from realtime_avatar.server.admission import PATIENCE, Admission
+from realtime_avatar.server.admission import LONGEST, PATIENCE, Admission
 from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +68,15 @@ async def test_it_does_not_wait_for_ever_for_one():
     admission, began = Admission(1, 1, lambda: True), current_time()
     async with admission.place():
         assert current_time() - began == pytest.approx(PATIENCE, abs=0.1)
+
+
+async def test_what_hangs_is_ended():
+    admission, began = Admission(1, 1, lambda: False), current_time()
+    with pytest.raises(CapacityError, match="15 minutes"):
+        async with admission.place():
+            await sleep(10_000)
+    assert current_time() - began == pytest.approx(LONGEST)
+    assert admission.running == 0
 
 
 async def test_whoever_leaves_gives_up_the_place():

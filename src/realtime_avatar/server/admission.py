@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from anyio import Semaphore, WouldBlock, current_time, fail_after, sleep
+from anyio import Semaphore, WouldBlock, current_time, move_on_after, sleep
 
 from realtime_avatar.errors import CapacityError
 
@@ -57,8 +57,10 @@ class Admission:
         try:
             await self._pause()
             began = current_time()
-            with fail_after(LONGEST):
+            with move_on_after(LONGEST) as working:
                 yield
+            if working.cancelled_caught:
+                raise CapacityError(f"it took longer than {LONGEST / 60:.0f} minutes", _RETRY[1])
             self._mean += _WEIGHT * (current_time() - began - self._mean)
         finally:
             self._free.release()
