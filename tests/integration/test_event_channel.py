@@ -5,21 +5,16 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from anyio import to_thread
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from processes import FAKES
-from realtime_avatar.bench.live_server import ask, serving
+from realtime_avatar.bench.live_server import ask
 from realtime_avatar.server.socket import HEADER
-
-pytestmark = pytest.mark.anyio
 
 CASES = int(os.environ.get("AVATAR_CASES", "10000"))
 FRAMES = 20  # of a case, at most; each is counted as one
@@ -64,17 +59,6 @@ HELLOS = st.one_of(
     TEXTS,
     BINARIES,
 )
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def url() -> AsyncGenerator[str]:
-    async with serving(FAKES | {"AVATAR_REQUESTS_A_MINUTE": "1000000"}) as server:
-        yield server.url
 
 
 def events_of(line: ClientConnection, last: str) -> list[dict[str, Any]]:
@@ -133,10 +117,10 @@ def send_cases(url: str, cases: int) -> None:
     assert ask(f"{url}/health")["status"] == "alive"
 
 
-async def test_a_session_survives_its_page(url: str):
-    await to_thread.run_sync(send_cases, url, 300)
+def test_a_session_survives_its_page(fake_server: str):
+    send_cases(fake_server, 200)
 
 
 @pytest.mark.load
-async def test_it_survives_ten_thousand_frames(url: str):
-    await to_thread.run_sync(send_cases, url, CASES)
+def test_it_survives_ten_thousand_frames(fake_server: str):
+    send_cases(fake_server, CASES)

@@ -6,14 +6,12 @@ tests/integration/test_openapi.py -s` sends as many.
 
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import pytest
 import schemathesis
-from anyio import to_thread
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
@@ -23,16 +21,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from processes import FAKES
-from realtime_avatar.bench.live_server import serving
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.face.portrait import default_portrait
 
-pytestmark = pytest.mark.anyio
-
 CASES = int(os.environ.get("AVATAR_CASES", "10000"))
 PATIENCE = 30  # seconds for one answer: what takes longer hangs
-UNLIMITED = {"AVATAR_REQUESTS_A_MINUTE": "1000000", "AVATAR_MEGABYTES_A_MINUTE": "1000000"}
 FILES = {
     "audio": bundled("questions/en.flac").read_bytes(),
     "file": bundled("questions/en.flac").read_bytes(),
@@ -42,15 +35,8 @@ CHECKS: Any = [status_code_conformance, content_type_conformance, response_schem
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def schema() -> AsyncGenerator[Any]:
-    async with serving(FAKES | UNLIMITED) as server:
-        url = f"{server.url}/openapi.json"
-        yield await to_thread.run_sync(schemathesis.openapi.from_url, url)
+def schema(fake_server: str) -> Any:
+    return schemathesis.openapi.from_url(f"{fake_server}/openapi.json")
 
 
 def ask(case: Any, told: Counter[int]) -> None:
@@ -89,14 +75,14 @@ def ask_everything(schema: Any, cases: int) -> Counter[int]:
     return told
 
 
-async def test_every_answer_is_a_documented_one(schema: Any):
-    told = await to_thread.run_sync(ask_everything, schema, 400)
+def test_every_answer_is_a_documented_one(schema: Any):
+    told = ask_everything(schema, 400)
     assert told.total() >= 200
     assert {200, 404, 422} <= set(told)
 
 
 @pytest.mark.load
-async def test_ten_thousand_answers_are_documented_ones(schema: Any):
-    told = await to_thread.run_sync(ask_everything, schema, CASES)
+def test_ten_thousand_answers_are_documented_ones(schema: Any):
+    told = ask_everything(schema, CASES)
     print(f"{told.total()} answers: {dict(told.most_common())}")
     assert {200, 404, 422} <= set(told)
