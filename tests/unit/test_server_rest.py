@@ -295,6 +295,11 @@ async def _full(site: Site) -> Response:
 
 async def test_a_full_house_says_when_to_come_again():
     async with open_site(jobs=1, jobs_waiting=0) as site:
+        with site.service.admission.entered():
+            response = await site.http.post("/v1/audio/transcriptions", content=bytes(1_000_000))
+            assert response.status_code == 503
+            assert response.json()["error"]["type"] == "server_error"
+            assert (await site.http.get("/api/v1/voices")).status_code == 200
         response = await _full(site)
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) >= 1

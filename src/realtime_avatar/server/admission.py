@@ -1,7 +1,7 @@
 """Who may have work done now: programs queue, and stand back for people who talk."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from anyio import Semaphore, WouldBlock, current_time, move_on_after, sleep
@@ -35,6 +35,7 @@ class Admission:
         self._running, self._limit, self._talking = running, waiting, talking
         self._free = Semaphore(running)
         self._mean = _GUESS
+        self._entered = 0
         self.waiting = 0
         """How many wait now."""
 
@@ -42,6 +43,19 @@ class Admission:
     def running(self) -> int:
         """How many work now."""
         return self._running - self._free.value
+
+    def full(self) -> CapacityError | None:
+        """Return why nobody may enter now; None if somebody may."""
+        return self._later() if self._entered >= self._running + self._limit else None
+
+    @contextmanager
+    def entered(self) -> Generator[None]:
+        """Count a request in from before its body is read until it is answered."""
+        self._entered += 1
+        try:
+            yield
+        finally:
+            self._entered -= 1
 
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[None]:
@@ -67,14 +81,17 @@ class Admission:
 
     async def _wait(self) -> None:
         if self.waiting >= self._limit:
-            low, high = _RETRY
-            after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
-            raise CapacityError(f"{self.waiting} requests are waiting already", after)
+            raise self._later()
         self.waiting += 1
         try:
             await self._free.acquire()
         finally:
             self.waiting -= 1
+
+    def _later(self) -> CapacityError:
+        low, high = _RETRY
+        after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
+        return CapacityError(f"{self.waiting} requests are waiting already", after)
 
     async def _pause(self) -> None:
         until = current_time() + PATIENCE
