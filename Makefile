@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 AVATAR := $(BIN)/avatar
 
-.PHONY: run test check lock clean chromium
+.PHONY: run test check audit lock clean chromium
 
 run: $(VENV)/.run
 	@$(AVATAR) models pull
@@ -18,18 +18,23 @@ test: $(VENV)/.test chromium
 	@$(AVATAR) models pull smollm2-135m
 	$(BIN)/python -m pytest
 
-# The browser tests want a Chromium, and Playwright's driver libatomic; where they cannot be
-# had, those tests are skipped, and say so.
+# The browser tests want a Chromium, and Playwright's driver libatomic; those of docs/http.md
+# want curl. Where they cannot be had, those tests are skipped, and say so.
 chromium:
-	@{ command -v chromium && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null 2>&1 \
-	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium libatomic1; } >/dev/null 2>&1 \
-	  || echo "make: chromium and libatomic1 are not both here and could not be installed: browser tests may be skipped" >&2
+	@{ command -v chromium && command -v curl && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium curl libatomic1; } >/dev/null 2>&1 \
+	  || echo "make: chromium, curl and libatomic1 are not all here and could not be installed: tests may be skipped" >&2
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+
+# Known weaknesses of what is locked. It asks an advisory service on the network, which not
+# every machine may reach, so it is no part of `check`.
+audit: $(VENV)/.test
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --requirement requirements/run.txt
 
 # The locked requirements, then the package itself, which is only linked.
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made

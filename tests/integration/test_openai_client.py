@@ -10,7 +10,6 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from processes import FAKES
 from realtime_avatar.bench.live_server import serving
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.hearing.score import word_errors
@@ -32,8 +31,8 @@ async def client_of(url: str, **options: Any) -> AsyncGenerator[AsyncOpenAI]:
 
 
 @pytest.fixture(scope="module")
-async def client() -> AsyncGenerator[AsyncOpenAI]:
-    async with serving(FAKES) as server, client_of(server.url) as client:
+async def client(fake_server: str) -> AsyncGenerator[AsyncOpenAI]:
+    async with client_of(fake_server) as client:
         yield client
 
 

@@ -6,15 +6,13 @@ tests/integration/test_openapi.py -s` sends as many.
 
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import pytest
 import schemathesis
-from anyio import to_thread
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -23,16 +21,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from processes import FAKES
-from realtime_avatar.bench.live_server import serving
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.face.portrait import default_portrait
 
-pytestmark = pytest.mark.anyio
-
 CASES = int(os.environ.get("AVATAR_CASES", "10000"))
 PATIENCE = 30  # seconds for one answer: what takes longer hangs
-UNLIMITED = {"AVATAR_REQUESTS_A_MINUTE": "1000000", "AVATAR_MEGABYTES_A_MINUTE": "1000000"}
 FILES = {
     "audio": bundled("questions/en.flac").read_bytes(),
     "file": bundled("questions/en.flac").read_bytes(),
@@ -42,23 +35,27 @@ CHECKS: Any = [status_code_conformance, content_type_conformance, response_schem
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+def schema(fake_server: str) -> Any:
+    return schemathesis.openapi.from_url(f"{fake_server}/openapi.json")
 
 
-@pytest.fixture(scope="module")
-async def schema() -> AsyncGenerator[Any]:
-    async with serving(FAKES | UNLIMITED) as server:
-        url = f"{server.url}/openapi.json"
-        yield await to_thread.run_sync(schemathesis.openapi.from_url, url)
+def make_plausible(path: str, body: dict[str, Any]) -> None:
+    """Replace what no document can describe: recordings, and names of what is here."""
+    for name in ("avatar", "voice", "language", "history"):
+        body.pop(name, None)
+    for name in FILES:
+        if name in body:
+            body[name] = FILES[name]
+    for end, model in (("completions", "avatar"), ("speech", "tts-1"), ("ions", "whisper-1")):
+        if "model" in body and path.endswith(end):
+            body["model"] = model
+            break
 
 
 def ask(case: Any, told: Counter[int]) -> None:
-    """Send a case; half of the files that are made up are replaced by real ones."""
-    if isinstance(case.body, dict):
-        for name, data in case.body.items():
-            if name in FILES and isinstance(data, bytes) and sum(data) % 2 == 0:
-                case.body[name] = FILES[name]
+    """Send a case; two thirds of the bodies are made plausible before."""
+    if isinstance(case.body, dict) and len(str(case.body)) % 3:
+        make_plausible(case.path, case.body)
     response = case.call(timeout=PATIENCE)
     told[response.status_code] += 1
     assert response.status_code < 500 or response.status_code == 503, response.text
@@ -67,36 +64,38 @@ def ask(case: Any, told: Counter[int]) -> None:
 
 def ask_everything(schema: Any, cases: int) -> Counter[int]:
     """Send so many requests, right and wrong ones, to all routes; return their statuses."""
-    told = Counter[int]()
+    told, round_ = Counter[int](), 0
     operations = [result.ok() for result in schema.get_all_operations()]
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-    for operation, mode in product(operations, modes):
+    while told.total() < cases:  # some routes have few cases, and are soon through
+        round_ += 1
+        for operation, mode in product(operations, modes):
 
-        @settings(
-            max_examples=max(1, round(cases / len(operations) / len(modes))),
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=[Phase.generate],
-            suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
-        )
-        @given(case=operation.as_strategy(generation_mode=mode))
-        def run(case: Any) -> None:
-            ask(case, told)
+            @seed(round_)
+            @settings(
+                max_examples=max(1, cases // len(operations) // len(modes)),
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def run(case: Any) -> None:
+                ask(case, told)
 
-        with suppress(Unsatisfiable):  # nothing can be wrong in it
-            run()
+            with suppress(Unsatisfiable):  # nothing can be wrong in it
+                run()
     return told
 
 
-async def test_every_answer_is_a_documented_one(schema: Any):
-    told = await to_thread.run_sync(ask_everything, schema, 400)
-    assert told.total() >= 200
+def test_every_answer_is_a_documented_one(schema: Any):
+    told = ask_everything(schema, 200)
+    assert told[200] >= 50
     assert {200, 404, 422} <= set(told)
 
 
 @pytest.mark.load
-async def test_ten_thousand_answers_are_documented_ones(schema: Any):
-    told = await to_thread.run_sync(ask_everything, schema, CASES)
+def test_ten_thousand_answers_are_documented_ones(schema: Any):
+    told = ask_everything(schema, CASES)
     print(f"{told.total()} answers: {dict(told.most_common())}")
     assert {200, 404, 422} <= set(told)

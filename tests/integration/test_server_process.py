@@ -15,10 +15,9 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 from websockets.asyncio.client import ClientConnection, connect
 
+from processes import FAKES
+
 pytestmark = pytest.mark.anyio
-FAKES = {
-    f"AVATAR_{kind}": "fake" for kind in ("DETECTOR", "RECOGNIZER", "ENDPOINTER", "CHAT", "FACE")
-} | {"AVATAR_VOICE": '{"en": "fake", "zh": "fake", "es": "fake"}'}
 
 
 @asynccontextmanager
@@ -75,6 +74,19 @@ async def test_being_told_twice_it_stops_at_once(tmp_path: Path):
         process.send_signal(signal.SIGINT)
         with anyio.fail_after(20):
             assert await process.wait() == 0
+
+
+async def test_it_does_not_start_in_public_without_keys(tmp_path: Path):
+    command = [sys.executable, "-m", "realtime_avatar", "serve", "--port", "0", "--host", "0.0.0.0"]
+    keys = {"AVATAR_KEYS": str(tmp_path / "keys.json")}
+    done = await anyio.run_process(
+        command, cwd=tmp_path, env=os.environ | FAKES | keys, check=False
+    )
+    assert done.returncode == 2
+    assert b"no API keys" in done.stderr
+    assert len(done.stderr.decode().splitlines()) == 1
+    async with serving(tmp_path, "--host", "0.0.0.0", "--open-to-anyone"):
+        pass
 
 
 async def test_a_taken_port_is_one_line_and_an_exit_code(tmp_path: Path):

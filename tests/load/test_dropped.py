@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from anyio import fail_after, sleep, to_thread
 
+from processes import FAKES
 from realtime_avatar.bench.live_server import Server, ask, serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.load]
@@ -21,12 +22,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.load]
 COUNT = int(os.environ.get("AVATAR_DROPPED", "100"))
 AT_ONCE = 5
 LONGEST = 90  # s until a server notices that somebody has gone
-FAKES = {
-    **{f"AVATAR_{kind}": "fake" for kind in ("DETECTOR", "RECOGNIZER", "ENDPOINTER")},
-    **{f"AVATAR_{kind}": "fake" for kind in ("CHAT", "FACE")},
-    "AVATAR_VOICE": '{"en": "fake", "zh": "fake", "es": "fake"}',
-    "AVATAR_MAX_SESSIONS": str(2 * AT_ONCE),
-}
+SETTINGS = FAKES | {"AVATAR_MAX_SESSIONS": str(2 * AT_ONCE)}
 
 Process = subprocess.Popen[str]
 
@@ -118,7 +114,7 @@ def held(server: Server) -> dict[str, Any]:
 
 
 async def test_sessions_dropped_in_every_way_leave_nothing_behind():
-    async with serving(FAKES) as server:
+    async with serving(SETTINGS) as server:
         await drop(server, WAYS)  # what is loaded at the first of each stays
         before = held(server)
         left = list(islice(cycle(WAYS), COUNT))

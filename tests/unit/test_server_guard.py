@@ -171,6 +171,16 @@ async def test_a_key_is_for_its_scopes(
         assert response.status_code == status
 
 
+async def test_nobody_gets_in_while_the_keys_cannot_be_read(keys: Keys):
+    _, token = keys.create("Ann", ["all"])
+    async with open_site(require_keys=True, keys=keys.path) as site:
+        assert (await site.http.get("/v1/models", headers=bearer(token))).status_code == 200
+        keys.path.write_text("[]}")
+        response = await site.http.get("/v1/models", headers=bearer(token))
+        assert response.status_code == 503
+        assert str(keys.path) not in response.text
+
+
 async def test_a_browser_keeps_the_key_out_of_its_address(keys: Keys):
     _, token = keys.create("Ann", ["all"])
     async with open_site(require_keys=True, keys=keys.path) as site:

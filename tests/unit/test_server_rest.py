@@ -21,6 +21,17 @@ pytestmark = pytest.mark.anyio
 QUESTION = bundled("questions/en.flac")
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def site() -> AsyncGenerator[Site]:
+    async with open_site() as site:
+        yield site
+
+
 def sound(**files: bytes) -> dict[str, Any]:
     """A form's files, with a name that says nothing."""
     return {"audio": ("x.bin", QUESTION.read_bytes())} | {
@@ -55,106 +66,98 @@ def events(response: Response) -> list[tuple[str, dict[str, Any]]]:
     return told
 
 
-async def test_a_recording_is_written_down():
-    async with open_site() as site:
-        response = await site.http.post("/api/v1/transcribe", files=sound())
-        assert response.json() == {"text": "hello there", "language": "en"}
-        response = await site.http.post(
-            "/api/v1/transcribe", files=sound(), data={"language": "zh"}
-        )
-        assert response.json()["language"] == "zh"
+async def test_a_recording_is_written_down(site: Site):
+    response = await site.http.post("/api/v1/transcribe", files=sound())
+    assert response.json() == {"text": "hello there", "language": "en"}
+    response = await site.http.post("/api/v1/transcribe", files=sound(), data={"language": "zh"})
+    assert response.json()["language"] == "zh"
 
 
-async def test_a_message_is_answered_in_writing():
-    async with open_site() as site:
-        asked = {"text": "Who are you?", "history": [{"role": "user", "text": "Hi"}]}
-        response = await site.http.post("/api/v1/chat", json=asked)
-        assert response.json() == {"text": "You said: Who are you?"}
-        response = await site.http.post(
-            "/api/v1/chat", json=asked, headers={"Accept": "text/event-stream"}
-        )
-        told = events(response)
-        pieces = [about["text"] for name, about in told if name == "reply"]
-        assert len(pieces) > 2
-        assert "".join(pieces) == "You said: Who are you?"
-        assert told[-1] == ("complete", {"text": "You said: Who are you?"})
+async def test_a_message_is_answered_in_writing(site: Site):
+    asked = {"text": "Who are you?", "history": [{"role": "user", "text": "Hi"}]}
+    response = await site.http.post("/api/v1/chat", json=asked)
+    assert response.json() == {"text": "You said: Who are you?"}
+    response = await site.http.post(
+        "/api/v1/chat", json=asked, headers={"Accept": "text/event-stream"}
+    )
+    told = events(response)
+    pieces = [about["text"] for name, about in told if name == "reply"]
+    assert len(pieces) > 2
+    assert "".join(pieces) == "You said: Who are you?"
+    assert told[-1] == ("complete", {"text": "You said: Who are you?"})
 
 
 @pytest.mark.parametrize("form", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
-async def test_a_text_is_spoken_in_every_format(form: str):
-    async with open_site() as site:
-        said = {"text": "one two three four", "format": form}
-        response = await site.http.post("/api/v1/speak", json=said)
-        assert response.status_code == 200
-        assert response.headers["content-type"].startswith("audio/")
-        raw = {"format": "s16le", "options": {"sample_rate": "24000"}} if form == "pcm" else {}
-        seconds, peak = loudness(response.content, **raw)
-        assert seconds == pytest.approx(0.4, abs=0.1)
-        assert peak > 0.2
+async def test_a_text_is_spoken_in_every_format(site: Site, form: str):
+    said = {"text": "one two three four", "format": form}
+    response = await site.http.post("/api/v1/speak", json=said)
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("audio/")
+    raw = {"format": "s16le", "options": {"sample_rate": "24000"}} if form == "pcm" else {}
+    seconds, peak = loudness(response.content, **raw)
+    assert seconds == pytest.approx(0.4, abs=0.1)
+    assert peak > 0.2
 
 
 @pytest.mark.parametrize("path", ["animate", "generate", "conversation"])
-async def test_a_film_is_sent_or_linked(path: str):
-    async with open_site() as site:
+async def test_a_film_is_sent_or_linked(site: Site, path: str):
 
-        async def ask(accept: str) -> Response:
-            send: dict[str, Any] = {"files": sound()}
-            if path == "generate":
-                send = {"json": {"text": "one two three"}}
-            return await site.http.post(f"/api/v1/{path}", headers={"Accept": accept}, **send)
+    async def ask(accept: str) -> Response:
+        send: dict[str, Any] = {"files": sound()}
+        if path == "generate":
+            send = {"json": {"text": "one two three"}}
+        return await site.http.post(f"/api/v1/{path}", headers={"Accept": accept}, **send)
 
-        response = await ask("video/mp4")
-        assert response.headers["content-type"] == "video/mp4"
-        seen = pictures(response.content)
-        again = await site.http.get(response.headers["content-location"])
-        assert again.content == response.content
-        linked = await ask("*/*")
-        assert linked.headers["content-type"] == "application/json"
-        about = linked.json()
-        assert about["seconds"] == pytest.approx(seen / 25)
-        assert pictures((await site.http.get(about["video"])).content) == seen
-        if path == "conversation":
-            assert about["question"] == {"text": "hello there", "language": "en"}
-            assert about["answer"] == "You said: hello there"
-        assert (await ask("image/png")).status_code == 406
-
-
-async def test_somebody_else_can_be_animated():
-    async with open_site() as site:
-        portrait = default_portrait().read_bytes()
-        response = await site.http.post("/api/v1/animate", files=sound(portrait=portrait))
-        assert response.status_code == 200
-        assert len(site.service.avatars._brought) == 0
-        response = await site.http.post("/api/v1/animate", files=sound(portrait=b"GIF89a"))
-        assert response.status_code == 422
-        assert "picture" in response.json()["error"]
+    response = await ask("video/mp4")
+    assert response.headers["content-type"] == "video/mp4"
+    seen = pictures(response.content)
+    again = await site.http.get(response.headers["content-location"])
+    assert again.content == response.content
+    linked = await ask("*/*")
+    assert linked.headers["content-type"] == "application/json"
+    about = linked.json()
+    assert about["seconds"] == pytest.approx(seen / 25)
+    assert pictures((await site.http.get(about["video"])).content) == seen
+    if path == "conversation":
+        assert about["question"] == {"text": "hello there", "language": "en"}
+        assert about["answer"] == "You said: hello there"
+    assert (await ask("image/png")).status_code == 406
 
 
-async def test_a_film_can_be_had_in_ranges():
-    async with open_site() as site:
-        made = (await site.http.post("/api/v1/generate", json={"text": "one two"})).json()
-        whole = await site.http.get(made["video"])
-        size = len(whole.content)
-        assert whole.headers["accept-ranges"] == "bytes"
-        head = await site.http.head(made["video"])
-        assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-length"] == str(size)
-        for ask, start, end in (
-            ("0-99", 0, 99),
-            ("100-", 100, size - 1),
-            ("-50", size - 50, size - 1),
-            (f"10-{size * 2}", 10, size - 1),
-        ):
-            part = await site.http.get(made["video"], headers={"Range": f"bytes={ask}"})
-            assert part.status_code == 206
-            assert part.headers["content-range"] == f"bytes {start}-{end}/{size}"
-            assert part.content == whole.content[start : end + 1]
-        part = await site.http.get(made["video"], headers={"Range": f"bytes={size}-"})
-        assert part.status_code == 416
-        etag = {"Range": "bytes=0-9", "If-Range": '"another"'}
-        assert (await site.http.get(made["video"], headers=etag)).status_code == 200
-        for bad in ("nobody", "..%2F..%2Fetc%2Fpasswd", "%00"):
-            assert (await site.http.get(f"/api/v1/videos/{bad}")).status_code == 404
+async def test_somebody_else_can_be_animated(site: Site):
+    portrait = default_portrait().read_bytes()
+    response = await site.http.post("/api/v1/animate", files=sound(portrait=portrait))
+    assert response.status_code == 200
+    assert len(site.service.avatars._brought) == 0
+    response = await site.http.post("/api/v1/animate", files=sound(portrait=b"GIF89a"))
+    assert response.status_code == 422
+    assert "picture" in response.json()["error"]
+
+
+async def test_a_film_can_be_had_in_ranges(site: Site):
+    made = (await site.http.post("/api/v1/generate", json={"text": "one two"})).json()
+    whole = await site.http.get(made["video"])
+    size = len(whole.content)
+    assert whole.headers["accept-ranges"] == "bytes"
+    head = await site.http.head(made["video"])
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(size)
+    for ask, start, end in (
+        ("0-99", 0, 99),
+        ("100-", 100, size - 1),
+        ("-50", size - 50, size - 1),
+        (f"10-{size * 2}", 10, size - 1),
+    ):
+        part = await site.http.get(made["video"], headers={"Range": f"bytes={ask}"})
+        assert part.status_code == 206
+        assert part.headers["content-range"] == f"bytes {start}-{end}/{size}"
+        assert part.content == whole.content[start : end + 1]
+    part = await site.http.get(made["video"], headers={"Range": f"bytes={size}-"})
+    assert part.status_code == 416
+    etag = {"Range": "bytes=0-9", "If-Range": '"another"'}
+    assert (await site.http.get(made["video"], headers=etag)).status_code == 200
+    for bad in ("nobody", "..%2F..%2Fetc%2Fpasswd", "%00"):
+        assert (await site.http.get(f"/api/v1/videos/{bad}")).status_code == 404
 
 
 async def test_old_films_are_forgotten(monkeypatch: pytest.MonkeyPatch):
@@ -173,28 +176,27 @@ async def test_old_films_are_forgotten(monkeypatch: pytest.MonkeyPatch):
         assert list(site.service.films._folder.iterdir()) == []
 
 
-async def test_an_answer_comes_in_pieces_that_play():
-    async with open_site() as site:
-        response = await site.http.post("/api/v1/conversation/stream", files=sound())
-        assert response.headers["content-type"].startswith("text/event-stream")
-        told = events(response)
-        names = [name for name, _ in told]
-        assert names[0] == "transcription"
-        assert told[0][1] == {"text": "hello there", "language": "en"}
-        assert names[-1] == "complete"
-        assert names.index("reply") < names.index("video")
-        videos = [about for name, about in told if name == "video"]
-        assert [video["index"] for video in videos] == list(range(len(videos)))
-        pieces = [base64.b64decode(video["data"]) for video in videos]
-        assert pictures(b"".join(pieces)) == round(told[-1][1]["seconds"] * 25)
-        assert "".join(video["text"] for video in videos).split() == [
-            "You",
-            "said:",
-            "hello",
-            "there",
-        ]
-        assert told[-1][1]["answer"] == "You said: hello there"
-        assert pictures(pieces[0] + pieces[1]) >= 4
+async def test_an_answer_comes_in_pieces_that_play(site: Site):
+    response = await site.http.post("/api/v1/conversation/stream", files=sound())
+    assert response.headers["content-type"].startswith("text/event-stream")
+    told = events(response)
+    names = [name for name, _ in told]
+    assert names[0] == "transcription"
+    assert told[0][1] == {"text": "hello there", "language": "en"}
+    assert names[-1] == "complete"
+    assert names.index("reply") < names.index("video")
+    videos = [about for name, about in told if name == "video"]
+    assert [video["index"] for video in videos] == list(range(len(videos)))
+    pieces = [base64.b64decode(video["data"]) for video in videos]
+    assert pictures(b"".join(pieces)) == round(told[-1][1]["seconds"] * 25)
+    assert "".join(video["text"] for video in videos).split() == [
+        "You",
+        "said:",
+        "hello",
+        "there",
+    ]
+    assert told[-1][1]["answer"] == "You said: hello there"
+    assert pictures(pieces[0] + pieces[1]) >= 4
 
 
 async def test_the_first_pieces_come_before_the_reply_is_known(monkeypatch: pytest.MonkeyPatch):
@@ -256,31 +258,30 @@ async def test_a_failure_after_it_is_an_event(monkeypatch: pytest.MonkeyPatch):
         ("conversation", {"files": sound(), "data": {"history": "x"}}, "history"),
     ],
 )
-async def test_what_cannot_be_done_is_refused_in_words(path: str, send: dict[str, Any], why: str):
-    async with open_site() as site:
-        response = await site.http.post(f"/api/v1/{path}", **send)
-        assert response.status_code == 422
-        assert why in response.json()["error"]
+async def test_what_cannot_be_done_is_refused_in_words(
+    site: Site, path: str, send: dict[str, Any], why: str
+):
+    response = await site.http.post(f"/api/v1/{path}", **send)
+    assert response.status_code == 422
+    assert why in response.json()["error"]
 
 
-async def test_avatars_and_voices_are_listed():
-    async with open_site() as site:
-        (avatar,) = (await site.http.get("/api/v1/avatars")).json()
-        assert (avatar["name"], avatar["width"]) == ("Ava", 512)
-        (voice,) = (await site.http.get("/api/v1/voices")).json()
-        assert voice == {"id": "fake:tone", "name": "tone", "languages": ["en", "zh", "es"]}
-        said = {"text": "one", "voice": "tone"}
-        assert (await site.http.post("/api/v1/speak", json=said)).status_code == 200
+async def test_avatars_and_voices_are_listed(site: Site):
+    (avatar,) = (await site.http.get("/api/v1/avatars")).json()
+    assert (avatar["name"], avatar["width"]) == ("Ava", 512)
+    (voice,) = (await site.http.get("/api/v1/voices")).json()
+    assert voice == {"id": "fake:tone", "name": "tone", "languages": ["en", "zh", "es"]}
+    said = {"text": "one", "voice": "tone"}
+    assert (await site.http.post("/api/v1/speak", json=said)).status_code == 200
 
 
-async def test_the_document_has_an_example_of_everything():
-    async with open_site() as site:
-        document = (await site.http.get("/openapi.json")).json()
-        assert document["openapi"].startswith("3.1")
-        for name in ("Asked", "Speech", "Script", "Heard", "Reply", "FilmLink", "AnswerLink"):
-            assert document["components"]["schemas"][name]["examples"]
-        assert "video/mp4" in _answers(document, "/api/v1/generate")
-        assert "text/event-stream" in _answers(document, "/api/v1/conversation/stream")
+async def test_the_document_has_an_example_of_everything(site: Site):
+    document = (await site.http.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    for name in ("Asked", "Speech", "Script", "Heard", "Reply", "FilmLink", "AnswerLink"):
+        assert document["components"]["schemas"][name]["examples"]
+    assert "video/mp4" in _answers(document, "/api/v1/generate")
+    assert "text/event-stream" in _answers(document, "/api/v1/conversation/stream")
 
 
 def _answers(document: dict[str, Any], path: str) -> dict[str, Any]:
@@ -294,6 +295,11 @@ async def _full(site: Site) -> Response:
 
 async def test_a_full_house_says_when_to_come_again():
     async with open_site(jobs=1, jobs_waiting=0) as site:
+        with site.service.admission.entered():
+            response = await site.http.post("/v1/audio/transcriptions", content=bytes(1_000_000))
+            assert response.status_code == 503
+            assert response.json()["error"]["type"] == "server_error"
+            assert (await site.http.get("/api/v1/voices")).status_code == 200
         response = await _full(site)
         assert response.status_code == 503
         assert int(response.headers["retry-after"]) >= 1

@@ -1,5 +1,7 @@
 """`avatar bench http`: a server of its own, and programs that ask it."""
 
+import json
+import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -15,6 +17,7 @@ from anyio import (
     create_task_group,
     current_time,
     fail_after,
+    open_process,
     sleep,
 )
 
@@ -29,7 +32,7 @@ Report = dict[str, Any]
 Say = Callable[[str], None]
 
 _FIRST: Final = b'event: video\ndata: {"index": 1,'  # piece 0 has no pictures
-_LOOK: Final = 0.1  # seconds between two questions whether the server is ready
+_SETTLE: Final = 1.0  # seconds for the probe to start
 _PATIENCE: Final = 600.0  # seconds for one answer
 
 
@@ -93,10 +96,10 @@ async def _ask(port: int, question: Path) -> tuple[float, float]:
 
 async def _crowd(port: int, recording: Path, count: int) -> Report:
     """Send a recording many times at once; return how it was answered, and how /ready was."""
-    answered, took, ready = Counter[str](), list[float](), list[float]()
+    answered, took = Counter[str](), list[float]()
     rude = 0
     upload = _upload("/v1/audio/transcriptions", "file", recording, model="whisper-1")
-    began = current_time()
+    began = 0.0
 
     async def send() -> None:
         nonlocal rude
@@ -105,25 +108,24 @@ async def _crowd(port: int, recording: Path, count: int) -> Report:
         took.append(current_time() - began)
         rude += status in ("429", "503") and b"\r\nretry-after:" not in head
 
-    async def look() -> None:
-        while True:
-            asked = current_time()
-            await _answer(port, _request("GET", "/ready"))
-            ready.append(current_time() - asked)
-            await sleep(_LOOK)
-
-    async with create_task_group() as looking:
-        looking.start_soon(look)
+    probe = [sys.executable, "-m", "realtime_avatar.bench.ready_probe", str(port)]
+    async with await open_process(probe, stderr=None) as looking:
+        assert looking.stdin is not None
+        assert looking.stdout is not None
+        await sleep(_SETTLE)
+        began = current_time()
         async with create_task_group() as sending:
             for _ in range(count):
                 sending.start_soon(send)
-        looking.cancel_scope.cancel()
+        seconds = current_time() - began
+        await looking.stdin.aclose()
+        ready = json.loads(b"".join([part async for part in looking.stdout]))
     return {
         "uploads": count,
         "answered": dict(answered),
         "dropped": count - sum(answered[status] for status in ("200", "429", "503")),
         "rude": rude,
-        "seconds": current_time() - began,
+        "seconds": seconds,
         "took": spread(took),
         "ready": spread(ready),
     }

@@ -1,10 +1,10 @@
 """Who may have work done now: programs queue, and stand back for people who talk."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
-from anyio import Semaphore, current_time, fail_after, sleep
+from anyio import Semaphore, WouldBlock, current_time, move_on_after, sleep
 
 from realtime_avatar.errors import CapacityError
 
@@ -35,6 +35,7 @@ class Admission:
         self._running, self._limit, self._talking = running, waiting, talking
         self._free = Semaphore(running)
         self._mean = _GUESS
+        self._entered = 0
         self.waiting = 0
         """How many wait now."""
 
@@ -43,6 +44,19 @@ class Admission:
         """How many work now."""
         return self._running - self._free.value
 
+    def full(self) -> CapacityError | None:
+        """Return why nobody may enter now; None if somebody may."""
+        return self._later() if self._entered >= self._running + self._limit else None
+
+    @contextmanager
+    def entered(self) -> Generator[None]:
+        """Count a request in from before its body is read until it is answered."""
+        self._entered += 1
+        try:
+            yield
+        finally:
+            self._entered -= 1
+
     @asynccontextmanager
     async def place(self) -> AsyncGenerator[None]:
         """Wait for a place; hold it.
@@ -50,23 +64,34 @@ class Admission:
         Raises:
             CapacityError: if too many wait already; it says when to try again.
         """
-        if self.waiting >= self._limit and not self._free.value:
-            low, high = _RETRY
-            after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
-            raise CapacityError(f"{self.waiting} requests are waiting already", after)
+        try:
+            self._free.acquire_nowait()  # only if nobody waits: those who do are handed places
+        except WouldBlock:
+            await self._wait()
+        try:
+            await self._pause()
+            began = current_time()
+            with move_on_after(LONGEST) as working:
+                yield
+            if working.cancelled_caught:
+                raise CapacityError(f"it took longer than {LONGEST / 60:.0f} minutes", _RETRY[1])
+            self._mean += _WEIGHT * (current_time() - began - self._mean)
+        finally:
+            self._free.release()
+
+    async def _wait(self) -> None:
+        if self.waiting >= self._limit:
+            raise self._later()
         self.waiting += 1
         try:
             await self._free.acquire()
         finally:
             self.waiting -= 1
-        try:
-            await self._pause()
-            began = current_time()
-            with fail_after(LONGEST):
-                yield
-            self._mean += _WEIGHT * (current_time() - began - self._mean)
-        finally:
-            self._free.release()
+
+    def _later(self) -> CapacityError:
+        low, high = _RETRY
+        after = min(max(self._mean * (self.waiting + 1) / self._running, low), high)
+        return CapacityError(f"{self.waiting} requests are waiting already", after)
 
     async def _pause(self) -> None:
         until = current_time() + PATIENCE

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
+from realtime_avatar.server.door import Door
 from realtime_avatar.server.guard import COOKIE, Guard
 from realtime_avatar.server.keys import Keys, keys_file
 from realtime_avatar.server.openai_routes import openai_router
@@ -50,6 +51,7 @@ def create_app(service: Service) -> FastAPI:
     refuse_in_words(app)
     settings = service.settings
     keys = Keys(keys_file(settings.keys))
+    app.add_middleware(Door, admission=service.admission)
     app.add_middleware(Guard, settings=settings, keys=keys)
     always = _HEADERS | (_HTTPS if settings.tls_cert else {})
     app.add_middleware(_Headers, headers=always)

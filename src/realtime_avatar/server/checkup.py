@@ -12,6 +12,8 @@ from realtime_avatar.config import IceServer, Settings
 from realtime_avatar.engines.registry import KINDS, Kind, engine_class
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.server.guard import check_exposure, is_public, needs_keys
+from realtime_avatar.server.keys import Keys, keys_file
 from realtime_avatar.server.run import listen
 from realtime_avatar.server.stun import ask
 
@@ -39,6 +41,7 @@ async def examine(settings: Settings) -> AsyncGenerator[Finding]:
     for finding in await to_thread.run_sync(_engines, settings, store):
         yield finding
     yield _port(settings)
+    yield _keys(settings)
     yield _origin(settings)
     yield _udp()
     if not settings.ice_servers:
@@ -91,6 +94,21 @@ def _port(settings: Settings) -> Finding:
             what, "bad", f"{error}; if that is not the avatar itself, choose another with --port"
         )
     return Finding(what, "good", f"free on {settings.host}")
+
+
+def _keys(settings: Settings) -> Finding:
+    """Look whether the server would start, and who gets in."""
+    what, keys = "access", Keys(keys_file(settings.keys))
+    try:
+        check_exposure(settings, keys)
+    except ConfigError as error:
+        return Finding(what, "bad", str(error))
+    if needs_keys(settings):
+        return Finding(what, "good", f"with one of {len(keys.valid())} API keys")
+    if is_public(settings):
+        words = "anybody who reaches this machine gets in (require_keys = false)"
+        return Finding(what, "poor", words)
+    return Finding(what, "good", "from this machine only")
 
 
 def _origin(settings: Settings) -> Finding:

@@ -116,7 +116,7 @@ class Decoder:
             # Threads would not survive the forks, and reading one file needs none.
             single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "realtime_avatar.server.decoding_process", number],
+                [sys.executable, "-P", "-m", "realtime_avatar.server.decoding_process", number],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

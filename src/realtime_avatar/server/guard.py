@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -109,6 +110,7 @@ class Guard:
     ) -> None:
         self._app, self._settings, self._keys = app, settings, keys
         self._rates = rates or Rates()
+        self._log = structlog.stdlib.get_logger("realtime_avatar")
         self._needs_keys = needs_keys(settings)
         self._by_name = self._needs_keys or is_public(settings)
 
@@ -151,7 +153,11 @@ class Guard:
     def _key(self, headers: Headers, method: str, path: str) -> Key:
         kind, _, token = headers.get("authorization", "").partition(" ")
         shown = token.strip() if kind.lower() == "bearer" else _cookie(headers)
-        key = self._keys.find(shown) if shown else None
+        try:
+            key = self._keys.find(shown) if shown else None
+        except ConfigError as error:
+            self._log.error("keys", reason=str(error))
+            raise HTTPException(503, "the API keys cannot be read now") from None
         if key is None:
             words = "that API key is not known here, or has expired" if shown else _NO_KEY
             raise HTTPException(401, words, {"WWW-Authenticate": "Bearer"})

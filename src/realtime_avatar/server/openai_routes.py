@@ -20,9 +20,10 @@ from realtime_avatar.dialogue.one_shot import MAX_TEXT, check_text, hear
 from realtime_avatar.dialogue.requests import Taste
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.errors import InputError
+from realtime_avatar.media.sound_files import FORMATS
 from realtime_avatar.media.subtitles import srt, vtt
 from realtime_avatar.server.refusals import REFUSALS, Absent
-from realtime_avatar.server.rest import HEARING_RATE, recorded, speaking
+from realtime_avatar.server.rest import BINARY, HEARING_RATE, recorded, speaking
 from realtime_avatar.server.service import Service
 from realtime_avatar.server.streamed import Streamed, Write
 from realtime_avatar.server.wishes import LanguageField, Recording, Shared, find_voice, taste_of
@@ -37,6 +38,8 @@ openai_router = APIRouter(
 
 CHAT_MODEL: Final = "avatar"
 """The chat engine of the settings, with the avatar's character unless a system message is sent."""
+
+_SSE: Final = "text/event-stream"
 
 # Names that programs have built in; they mean the engine of the settings.
 _HEARING: Final = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
@@ -115,7 +118,10 @@ async def model(model: str, service: Shared) -> dict[str, Any]:
     return _model(model)
 
 
-@openai_router.post("/audio/transcriptions")
+@openai_router.post(
+    "/audio/transcriptions",
+    responses={200: {"content": {"application/json": {}, "text/plain": {}, _SSE: {}}}},
+)
 async def transcriptions(
     service: Shared,
     file: Recording,
@@ -133,7 +139,7 @@ async def transcriptions(
         recording = await recorded(service, file, service.settings.longest_recording)
         heard = await hear(service.ensemble, recording, taste.possible(service.ensemble))
     if stream:
-        return Streamed(_told(heard.text), "text/event-stream")
+        return Streamed(_told(heard.text), _SSE)
     start, end = heard.start / HEARING_RATE, heard.end / HEARING_RATE
     match response_format:
         case "text":
@@ -157,7 +163,11 @@ async def transcriptions(
             return JSONResponse({"text": heard.text})
 
 
-@openai_router.post("/audio/speech", response_class=Response)
+@openai_router.post(
+    "/audio/speech",
+    response_class=Response,
+    responses={200: {"content": {shape.mime: BINARY for shape in FORMATS.values()}}},
+)
 async def speech(asked: SpeechRequest, service: Shared) -> Response:
     """Say a text; the sound is sent while it is being spoken."""
     voice = "" if asked.voice in _VOICES else await find_voice(service, asked.voice)
@@ -168,7 +178,9 @@ async def speech(asked: SpeechRequest, service: Shared) -> Response:
     return speaking(service, asked.input, Taste(voice=voice), asked.response_format)
 
 
-@openai_router.post("/chat/completions")
+@openai_router.post(
+    "/chat/completions", responses={200: {"content": {"application/json": {}, _SSE: {}}}}
+)
 async def completions(asked: ChatRequest, service: Shared) -> Response:
     """Go on with a conversation."""
     _check(asked.model, {CHAT_MODEL, *service.settings.chats})
@@ -195,7 +207,7 @@ async def completions(asked: ChatRequest, service: Shared) -> Response:
         await think(lambda piece: write(_data(reply.piece({"content": piece}))))
         await write(_data(reply.piece({}, "stop")) + b"data: [DONE]\n\n")
 
-    return Streamed(make, "text/event-stream")
+    return Streamed(make, _SSE)
 
 
 class _Completion:

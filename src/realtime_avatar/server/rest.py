@@ -45,7 +45,7 @@ _FILM_RATE: Final = 48_000
 _MP4: Final = "video/mp4"
 _JSON: Final = "application/json"
 _SSE: Final = "text/event-stream"
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _example(value: dict[str, Any]) -> ConfigDict:
@@ -190,7 +190,7 @@ async def chat(request: Request, asked: Asked, service: Shared) -> Response:
 @rest_router.post(
     "/speak",
     response_class=Response,
-    responses={200: {"content": {shape.mime: _BINARY for shape in FORMATS.values()}}},
+    responses={200: {"content": {shape.mime: BINARY for shape in FORMATS.values()}}},
 )
 async def speak(speech: Speech, service: Shared) -> Response:
     """Say a text; the sound is sent while it is being spoken."""
@@ -219,9 +219,7 @@ def speaking(service: Service, text: str, taste: requests.Taste, format_: str) -
     return Streamed(make, FORMATS[format_].mime)
 
 
-@rest_router.post(
-    "/animate", response_model=FilmLink, responses={200: {"content": {_MP4: _BINARY}}}
-)
+@rest_router.post("/animate", response_model=FilmLink, responses={200: {"content": {_MP4: BINARY}}})
 async def animate(
     request: Request,
     service: Shared,
@@ -247,7 +245,7 @@ async def animate(
 
 
 @rest_router.post(
-    "/generate", response_model=FilmLink, responses={200: {"content": {_MP4: _BINARY}}}
+    "/generate", response_model=FilmLink, responses={200: {"content": {_MP4: BINARY}}}
 )
 async def generate(request: Request, script: Script, service: Shared) -> Response:
     """Say a text on video: JSON with the film's address, or MP4, by Accept."""
@@ -262,7 +260,7 @@ async def generate(request: Request, script: Script, service: Shared) -> Respons
 
 
 @rest_router.post(
-    "/conversation", response_model=AnswerLink, responses={200: {"content": {_MP4: _BINARY}}}
+    "/conversation", response_model=AnswerLink, responses={200: {"content": {_MP4: BINARY}}}
 )
 async def conversation(
     request: Request,
@@ -346,8 +344,8 @@ async def _answer_in_pieces(
     "/videos/{video}",
     response_class=FileResponse,
     responses={
-        200: {"content": {_MP4: _BINARY}},
-        206: {"content": {_MP4: _BINARY}, "description": "The range that was asked for."},
+        200: {"content": {_MP4: BINARY}},
+        206: {"content": {_MP4: BINARY}, "description": "The range that was asked for."},
         416: {"description": "No such range."},
     },
 )
