@@ -44,7 +44,7 @@ def database_url(database: str) -> URL:
         return URL.create(_DRIVERS["sqlite"], database=str(path.expanduser().absolute()))
     try:
         url = make_url(database)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ConfigError("setting 'database': that is no URL of a database") from error
     kind = url.get_backend_name()
     if kind not in _DRIVERS:

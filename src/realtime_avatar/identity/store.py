@@ -96,7 +96,9 @@ class Store:
             row = {**_plain(asdict(heading)), "updated": turn.at}
             insert = self._insert(_conversations).values(row)
             newer = {"updated": insert.excluded.updated}
-            await connection.execute(insert.on_conflict_do_update(["id"], set_=newer))
+            await connection.execute(
+                insert.on_conflict_do_update(index_elements=["id"], set_=newer)
+            )
         else:
             touch = update(_conversations).where(_conversations.c.id == heading.id)
             if not (await connection.execute(touch.values(updated=turn.at))).rowcount:
@@ -106,7 +108,7 @@ class Store:
         insert = self._insert(_turns).values(row)
         key = ["conversation", "number"]
         changed = {name: insert.excluded[name] for name in row if name not in key}
-        await connection.execute(insert.on_conflict_do_update(key, set_=changed))
+        await connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed))
         return True
 
     async def list(

@@ -1,12 +1,13 @@
 """The tables. `migrations` makes them; a test holds the two against each other."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     DateTime,
+    Float,
     ForeignKey,
     Integer,
     MetaData,
@@ -39,6 +40,7 @@ Key = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up in INTE
 class Base(DeclarativeBase):
     """Of all tables."""
 
+    type_annotation_map: ClassVar[dict[Any, Any]] = {float: Float()}
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -25,12 +25,6 @@ def phrases(query: str) -> list[list[str]]:
     return [found for part in query.split() if (found := words(part))]
 
 
-def matches(text: str, query: str) -> bool:
-    """Tell whether a text holds one of the phrases."""
-    here = words(text)
-    return any(_at(here, phrase) is not None for phrase in phrases(query))
-
-
 def excerpt(text: str, query: str) -> str:
     """Return the part of a text in which the first phrase that it holds stands."""
     lengths = [len(words(text[:end])) for end in range(len(text) + 1)]

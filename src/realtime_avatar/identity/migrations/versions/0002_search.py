@@ -10,6 +10,7 @@ down_revision = "0001"
 
 _SQLITE = (
     "CREATE VIRTUAL TABLE turns_words USING fts5(words, content='turns', content_rowid='id')",
+    "INSERT INTO turns_words(turns_words) VALUES ('rebuild')",
     "CREATE TRIGGER turns_added AFTER INSERT ON turns BEGIN"
     " INSERT INTO turns_words(rowid, words) VALUES (new.id, new.words); END",
     "CREATE TRIGGER turns_removed AFTER DELETE ON turns BEGIN"
@@ -24,14 +25,12 @@ def upgrade() -> None:
     op.add_column("turns", sa.Column("words", sa.Text(), nullable=False, server_default=""))
     turns = sa.table("turns", *(sa.column(name) for name in ("id", "said", "heard", "words")))
     connection = op.get_bind()
+    rows = sa.select(turns.c.id, turns.c.said, turns.c.heard)
+    for key, said, heard in connection.execute(rows).all():
+        found = " ".join(words(f"{said}\n{heard}"))
+        connection.execute(sa.update(turns).where(turns.c.id == key).values(words=found))
     if connection.dialect.name == "sqlite":
         for statement in _SQLITE:
             op.execute(statement)
     else:
         op.execute("CREATE INDEX ix_turns_words ON turns USING gin (to_tsvector('simple', words))")
-    # Read whole before anything is written: one connection has one cursor here.
-    for key, said, heard in connection.execute(
-        sa.select(turns.c.id, turns.c.said, turns.c.heard)
-    ).all():
-        found = " ".join(words(f"{said}\n{heard}"))
-        connection.execute(sa.update(turns).where(turns.c.id == key).values(words=found))
