@@ -33,7 +33,7 @@ def entry(
 ) -> Entry:
     """Return a turn of a conversation, said some days after the others began."""
     start = START + timedelta(days=day)
-    fields = {"heard": f"You said: {said}", "state": "answered", **turn}
+    fields: dict[str, Any] = {"heard": f"You said: {said}", "state": "answered", **turn}
     return Entry(
         Heading(key, owner, "default", "Ava", "", start),
         Turn(number, said, start + timedelta(seconds=10 * number), **fields),
@@ -67,7 +67,7 @@ class Postgres:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     def url(self, name: str = "postgres") -> str:
         """Return the address of a database."""
@@ -76,7 +76,9 @@ class Postgres:
     def start(self) -> None:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", "", "-p"]
         command = [self._programs / "postgres", "-D", self._data, *options, str(self.port)]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL, **self._who)
+        self._process = subprocess.Popen(
+            [*map(str, command)], stderr=subprocess.DEVNULL, **self._who
+        )
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         for _ in range(300):
             if subprocess.run(ready, check=False).returncode == 0:

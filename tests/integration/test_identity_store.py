@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
@@ -320,20 +320,19 @@ async def test_a_full_disk_is_told_in_words_and_nothing_is_half_written(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (lambda path: path.write_bytes(b"no database" * 1000), "not a database"),
-        (lambda path: path.mkdir(), "Is a directory"),
-        (lambda path: path.parent.joinpath("kept.db-wal").mkdir(), "disk I/O error"),
-    ],
-    ids=["file", "folder", "log"],
+    ("kind", "why"),
+    [("text", "not a database"), ("folder", "Is a directory"), ("log", "disk I/O error")],
 )
-async def test_what_cannot_be_opened_is_told_in_words(
-    tmp_path: Path, make: Callable[[Path], object], why: str
-) -> None:
-    make(tmp_path / "kept.db")
+async def test_what_cannot_be_opened_is_told_in_words(tmp_path: Path, kind: str, why: str) -> None:
+    path = tmp_path / "kept.db"
+    if kind == "text":
+        path.write_bytes(b"no database" * 1000)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.with_name("kept.db-wal").mkdir()
     with pytest.raises(ConfigError, match=why):
-        async with open_store(str(tmp_path / "kept.db")):
+        async with open_store(str(path)):
             pass
 
 

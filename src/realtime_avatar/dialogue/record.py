@@ -15,7 +15,7 @@ from realtime_avatar.identity.conversations import Conversation, Heading, Turn
 from realtime_avatar.identity.journal import Journal, Outcome
 from realtime_avatar.identity.store import Entry
 
-PATIENCE: Final = 0.5
+PATIENCE: Final = 1.0
 """Seconds that the page is not told of a turn because it is not durable yet; then it is."""
 
 _STAGE: Final = "memory"
@@ -88,9 +88,7 @@ class Record:
             case message.Heard(final=True, text=text) if text:
                 self._asked(self._journal, event)
             case message.TurnTimings(turn=number, stages=stages):
-                now = self._now
-                asked = now - stages.get("playout", 0.0)
-                self._change(number, stages=stages, audible_s=now, asked_s=asked)
+                self._audible(number, stages)
             case message.Words(turn=number, text=text):
                 self._spoken(self._journal, number, text)
             case message.Problem(stage=stage, message=problem) if stage in _ANSWERS:
@@ -131,6 +129,13 @@ class Record:
             )
         }
         self._write(journal, event.turn, self._fate(event))
+
+    def _audible(self, number: int, stages: dict[str, float]) -> None:
+        if turn := self._turns.get(number):
+            now = self._now
+            asked = now - stages.get("playout", 0.0)  # which is surer than when it was told
+            began = max(0.0, asked - (turn.asked_s - turn.began_s))
+            self._change(number, stages=stages, audible_s=now, asked_s=asked, began_s=began)
 
     def _spoken(self, journal: Journal, number: int, text: str) -> None:
         if turn := self._turns.get(number):

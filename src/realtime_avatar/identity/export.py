@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, cast
 from unicodedata import east_asian_width
 
-from realtime_avatar.identity.conversations import Conversation, Turn
+from realtime_avatar.identity.conversations import Conversation, Heading, Turn
 
 Format = Literal["json", "markdown", "srt"]
 MEDIA: Final[dict[Format, tuple[str, str]]] = {
@@ -43,8 +43,8 @@ def export(conversation: Conversation, form: Format) -> str:
             return _srt(conversation)
 
 
-def describe(conversation: Conversation) -> dict[str, Any]:
-    """Return all of a conversation but whose it is, for JSON."""
+def describe(conversation: Heading) -> dict[str, Any]:
+    """Return all that is known of a conversation but whose it is, for JSON."""
     plain = {name: value for name, value in asdict(conversation).items() if name != "owner"}
     return _plain(plain)
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
-from realtime_avatar.identity.conversations import Summary
 from realtime_avatar.identity.export import MEDIA, Format, describe, export
 from realtime_avatar.identity.store import Store
 from realtime_avatar.server.wishes import Owner, Shared
@@ -52,7 +51,7 @@ async def list_conversations(
 ) -> dict[str, Any]:
     """List your conversations, the latest first; with `q` those in which its words occur."""
     page = await store.list(owner, q, offset=offset, limit=limit)
-    return {"items": [_summary(item) for item in page.items], "total": page.total}
+    return {"items": [describe(item) for item in page.items], "total": page.total}
 
 
 @conversations.get("/{conversation}")
@@ -88,17 +87,3 @@ async def delete_conversation(conversation: str, store: Kept, owner: Owner) -> N
 async def delete_conversations(store: Kept, owner: Known) -> dict[str, int]:
     """Delete all of yours for good."""
     return {"deleted": await store.delete_all(owner)}
-
-
-def _summary(item: Summary) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "avatar": item.avatar,
-        "name": item.name,
-        "language": item.language,
-        "started": item.started.isoformat(),
-        "updated": item.updated.isoformat(),
-        "turns": item.count,
-        "title": item.title,
-        "excerpt": item.excerpt,
-    }
