@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 
 from realtime_avatar.identity.conversations import Turn
 from realtime_avatar.identity.store import open_store
@@ -41,7 +41,7 @@ class Talk:
                 async for frame in line:
                     if isinstance(frame, str):
                         await self._take(line, asked, json.loads(frame))
-        except (ConnectionClosed, OSError):
+        except (WebSocketException, OSError):
             pass
 
     async def _take(self, line: ClientConnection, asked: dict[int, str], event: Any) -> None:

@@ -74,6 +74,7 @@ class Service:
             "avatars": [describe(avatar) for avatar in self.avatars.own],
             "voices": await self.voices(),
             "ice_servers": [_for_browser(server) for server in settings.ice_servers],
+            "keeps_conversations": self.journal is not None,
             "version": __version__,
         }
 
