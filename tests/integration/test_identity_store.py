@@ -197,6 +197,14 @@ async def test_many_may_open_a_new_database_at_once(where: str) -> None:
         assert (await store.list(None)).total == 4
 
 
+async def test_who_no_longer_waits_leaves_the_database_as_it_should_be(kept: Store) -> None:
+    for tenth in range(20):
+        with anyio.move_on_after(tenth / 1000):
+            await kept.write([entry("c1", number) for number in range(1, 20)])
+    assert await kept.write([entry("c1", 20)]) == [True]
+    assert kept._engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
 # Revisions.
 
 

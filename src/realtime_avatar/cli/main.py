@@ -10,6 +10,7 @@ from realtime_avatar import __version__
 from realtime_avatar.cli import (
     answer,
     bench,
+    conversations,
     doctor,
     engines,
     enrol,

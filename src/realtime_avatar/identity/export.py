@@ -20,7 +20,6 @@ MEDIA: Final[dict[Format, tuple[str, str]]] = {
 
 # What subtitles are usually held to: two lines of 42 columns, for at least a second.
 _LINE: Final = 42
-_CUE: Final = 2 * _LINE
 _SHORTEST: Final = 1.0  # seconds
 _FLASH: Final = 0.1  # seconds that a cue stays when somebody else speaks at once
 _STOPS: Final = tuple(".!?…。！？")
@@ -131,7 +130,7 @@ def _cues(who: str, parts: Sequence[tuple[float, str]], end: float) -> list[_Cue
     cues: list[_Cue] = []
     start, text = parts[0][0], f"{who}: "
     for at, unit in [*_units(parts, end), (end, "")]:
-        full = _width(text + unit.rstrip()) > _CUE
+        full = max(map(_width, _wrapped((text + unit).strip()).splitlines())) > _LINE
         whole = text.rstrip().endswith(_STOPS) and _width(text) >= _LINE
         if text.strip() and (full or whole or not unit):
             cues.append(_Cue(start, at, " ".join(text.split())))

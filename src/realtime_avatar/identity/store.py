@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
-from anyio import sleep
+from anyio import CancelScope, sleep
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -37,7 +37,7 @@ from realtime_avatar.identity.tables import ConversationRow, TurnRow
 from realtime_avatar.identity.words import excerpt, phrases, words
 
 _UNKNOWN: Final = "that conversation is not known here"
-_SCRUBS: Final = 5  # tries to empty SQLite's log, which a reader may hold
+_SCRUBS: Final = 3  # tries to empty SQLite's log, which a reader may hold
 _SCRUB_WAIT: Final = 0.5  # seconds between them
 
 _conversations = cast("Table", ConversationRow.__table__)
@@ -300,9 +300,14 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def _told() -> Generator[None]:
-    """Tell of the database's failures in words."""
+    """Tell of the database's failures in words, and let what was begun be finished.
+
+    A driver that is cancelled again and again, as anyio does, leaves its connections
+    half-closed. Its own time limits end what hangs.
+    """
     try:
-        yield
+        with CancelScope(shield=True):
+            yield
     except AvatarError:
         raise
     except (DataError, IntegrityError) as error:
