@@ -38,7 +38,7 @@ async def keeping(folder: Path, **changes: Any) -> AsyncGenerator[Site]:
 @asynccontextmanager
 async def somebody_else(site: Site) -> AsyncGenerator[Site]:
     transport = httpx2.ASGITransport(create_app(site.service), raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://avatar") as http:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
         await http.get("/api/v1/options")
         yield Site(site.service, http)
 

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
 from realtime_avatar.identity.export import MEDIA, Format, describe, export
 from realtime_avatar.identity.store import Store
+from realtime_avatar.server.refusals import REFUSALS
 from realtime_avatar.server.wishes import Owner, Shared
 
-conversations = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+conversations = APIRouter(prefix="/api/v1/conversations", responses=REFUSALS)
 
+_NOBODY: Final = "whose conversations? Neither a browser's cookie nor an API key came with this"
 _MOST: Final = 100  # conversations on a page of the list
 _QUERY: Final = 200  # characters of a search
 _DEEP: Final = 1_000_000  # how far into a list one may look
@@ -33,7 +35,7 @@ async def known(owner: Owner) -> str:
         HTTPException: if that is unknown.
     """
     if not owner:
-        raise HTTPException(401, "it is unknown whose conversations you ask for: no cookie came")
+        raise HTTPException(401, _NOBODY)
     return owner
 
 

@@ -1,4 +1,4 @@
-"""Whose conversations are whose, by a token that each browser keeps in a cookie."""
+"""Whose conversations are whose: each browser has a token in a cookie, a program its API key."""
 
 from hashlib import sha256
 from secrets import token_urlsafe
@@ -14,11 +14,12 @@ _YEAR: Final = 365 * 24 * 3600  # seconds
 
 
 def owner_of(connection: HTTPConnection) -> str:
-    """Return the hash of a browser's token; empty if it has none.
+    """Return the hash of a browser's token, or of a program's API key; empty without one.
 
     Only the hash is stored: who reads the database cannot list what is somebody's.
     """
-    token = connection.cookies.get(COOKIE, "")
+    _, _, key = connection.headers.get("authorization", "").partition(" ")
+    token = connection.cookies.get(COOKIE, "") or key.strip()
     return sha256(token.encode()).hexdigest() if len(token) >= _LENGTH else ""
 
 
