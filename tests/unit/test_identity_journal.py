@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from kept import START, entry
-from realtime_avatar.identity.journal import WAITING, Journal, Outcome
+from realtime_avatar.identity.journal import Journal, Outcome
 from realtime_avatar.identity.store import Store, open_store
 
 pytestmark = pytest.mark.anyio
@@ -40,10 +40,10 @@ async def test_what_waits_is_written_before_the_end(tmp_path: Path) -> None:
     told = Told()
     async with open_store(str(tmp_path / "kept.db")) as store:
         async with writing(store) as journal:
-            for number in range(1, 201):
+            for number in range(1, 71):
                 journal.write(entry("c1", number), told)
-        assert len((await store.get("c1", None)).turns) == 200
-    assert told.outcomes == ["written"] * 200
+        assert len((await store.get("c1", None)).turns) == 70
+    assert told.outcomes == ["written"] * 70
 
 
 async def test_the_newest_of_a_turn_counts(tmp_path: Path) -> None:
@@ -73,13 +73,16 @@ async def test_what_belongs_to_a_deleted_conversation_is_gone(tmp_path: Path) ->
     assert told.outcomes == ["gone"]
 
 
-async def test_more_than_may_wait_is_lost_and_nobody_waits(tmp_path: Path) -> None:
+async def test_more_than_may_wait_is_lost_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_avatar.identity.journal.WAITING", 30)
     told = Told()
     async with open_store(str(tmp_path / "kept.db")) as store, writing(store) as journal:
-        for number in range(WAITING + 10):
+        for number in range(40):
             journal.write(entry("c1", number), told)
         assert told.outcomes == ["lost"] * 10
-    assert told.outcomes.count("written") == WAITING
+    assert told.outcomes.count("written") == 30
     journal.write(entry("c1"), told)  # after its end
     assert told.outcomes[-1] == "lost"
 
