@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 AVATAR := $(BIN)/avatar
 
-.PHONY: run test check audit lock clean chromium
+.PHONY: run test check audit lock clean chromium postgresql
 
 run: $(VENV)/.run
 	@$(AVATAR) models pull
 	@$(AVATAR) serve --open
 
-test: $(VENV)/.test chromium
+test: $(VENV)/.test chromium postgresql
 	@$(AVATAR) models pull --for en,zh,es
 	@$(AVATAR) models pull smollm2-135m
 	$(BIN)/python -m pytest
@@ -24,6 +24,12 @@ chromium:
 	@{ command -v chromium && command -v curl && /sbin/ldconfig -p | grep libatomic.so.1; } >/dev/null 2>&1 \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium curl libatomic1; } >/dev/null 2>&1 \
 	  || echo "make: chromium, curl and libatomic1 are not all here and could not be installed: tests may be skipped" >&2
+
+# The store is tested on a real PostgreSQL server too, which the tests start by themselves.
+postgresql:
+	@{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 \
+	  || echo "make: PostgreSQL is not here and could not be installed: its tests are skipped" >&2
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -42,7 +42,8 @@ def fake_settings(**changes: Any) -> Settings:
     """Settings with fake engines."""
     engines = dict.fromkeys(("detector", "recognizer", "endpointer", "chat", "face"), "fake")
     voice = dict.fromkeys(("en", "zh", "es"), "fake")
-    return load_settings(**{**engines, "voice": voice, "finish_seconds": 5, **changes})
+    few = {"voice": voice, "finish_seconds": 5, "database": "none"}
+    return load_settings(**{**engines, **few, **changes})
 
 
 @dataclass

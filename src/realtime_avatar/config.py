@@ -117,6 +117,10 @@ class Settings(BaseSettings):
         video_bits: Of video, a second.
         log_speech: Whether logs may hold what was said.
         log_json: Whether logs are JSON, one object a line, rather than for people.
+        database: Where conversations are kept: a file, or a URL "postgresql://…"; empty: a file
+            in the user's data directory; "none": they are not.
+        keep_days: So long after its last turn a conversation is kept; 0: for ever.
+        keep_conversations: So many are kept, the newest; 0: all.
         otel: Whether every turn is an OpenTelemetry span.
     """
 
@@ -169,6 +173,9 @@ class Settings(BaseSettings):
     video_bits: int = Field(default=1_200_000, ge=100_000, le=20_000_000)
     log_speech: bool = False
     log_json: bool = False
+    database: str = ""
+    keep_days: float = Field(default=90, ge=0)
+    keep_conversations: int = Field(default=10_000, ge=0)
     otel: bool = False
 
     @classmethod

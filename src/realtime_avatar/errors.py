@@ -7,12 +7,13 @@
     │   └── ChatError   the chat has no answer, for a reason that the avatar can say
     ├── InputError      a bad portrait, recording or text; HTTP 4xx
     ├── CapacityError   too busy now; HTTP 503 with Retry-After
+    ├── StoreError      the database fails; HTTP 503
     └── ConsentError    nobody agreed to this voice or face; HTTP 403
 
 Each message is one sentence for the person who caused it or can mend it.
 """
 
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 E = TypeVar("E", bound=BaseException)
 
@@ -81,13 +82,19 @@ class CapacityError(AvatarError):
         self.retry_after = retry_after
 
 
+class StoreError(AvatarError):
+    """The database fails, which takes nothing else with it."""
+
+    exit_code = 1
+
+
 class ConsentError(AvatarError):
     """The owner of this voice or face has not agreed to its use."""
 
 
-def leaves(group: BaseExceptionGroup[E]) -> list[E]:
-    """Return the errors of a group and of the groups in it."""
-    found = list[E]()
-    for error in group.exceptions:
-        found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+def leaves(error: E | BaseExceptionGroup[E]) -> list[E]:
+    """Return the errors of a group, and of the groups in it; of another error, itself."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[E]", error)
+        return [leaf for part in group.exceptions for leaf in leaves(part)]
+    return [error]

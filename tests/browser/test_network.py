@@ -85,7 +85,8 @@ def test_a_server_that_restarts_in_mid_call_is_found_again(
     history = '"history":[{"role":"user","text":"Remember me"},{"role":"assistant"'
     assert any(history in offer for offer in offers)
     person.type("Are you there?")
-    person.wait_event("finished", "e.heard === 'You said: Are you there?'")
+    person.wait_event("finished", "e.heard === 'You said: Are you there?' && e.kept")
+    assert len({event["id"] for event in person.events("conversation")}) == 1
     expect(person.find(".turns .you")).to_have_text(["YouRemember me", "YouAre you there?"])
 
 

@@ -20,6 +20,12 @@ pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Person]
 BACKGROUND = "getComputedStyle(avatar.shadowRoot.querySelector('.app')).backgroundColor"
+RECORDS = """new Promise(resolve => {
+  indexedDB.open("realtime-avatar").onsuccess = ({ target }) => {
+    const store = target.result.transaction("conversations").objectStore("conversations");
+    store.count().onsuccess = ({ target }) => resolve(target.result);
+  };
+})"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -47,6 +53,69 @@ def test_an_earlier_conversation_is_opened_in_full(server: Server, visit: Visit)
         "Second question",
         "You said: Second question",
     ]
+
+
+def test_the_server_keeps_what_another_browser_does_not_see(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    person.start(microphone=False)
+    for words in ("Umbrellas", "Hats"):
+        person.type(words)
+        person.wait_event("finished", f"e.heard.endsWith('{words}') && e.kept")
+    # Nothing of it is in this browser: the list comes from the server.
+    assert person.run(RECORDS) == 0
+    person.page.reload()
+    person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
+    look_at_earlier(person)
+    expect(person.find(".conversations .title")).to_have_text("Umbrellas")
+    search = person.page.get_by_role("searchbox", name="Search the earlier conversations")
+    search.fill("trousers")
+    expect(person.find(".earlier .none")).to_be_visible()
+    search.fill("hat")
+    with person.page.expect_request("**/api/v1/conversations/*"):
+        person.find(".conversations .open").click()
+    expect(person.find(".turns .you")).to_have_text(["YouUmbrellas", "YouHats"])
+    with person.page.expect_request("**/api/v1/sessions") as asked:
+        person.page.locator("#transcript .close-panel").click()
+        person.start(microphone=False)
+    assert sent(asked.value)["conversation"]
+    person.type("Gloves")
+    person.wait_event("finished", "e.heard.endsWith('Gloves') && e.kept")
+    stranger = visit(server.address)
+    look_at_earlier(stranger)
+    expect(stranger.find(".earlier .empty")).to_contain_text("The server keeps them")
+    expect(stranger.find(".conversations li")).to_have_count(0)
+    # Deleted here, and the page closed before it is really done: gone on the server all the same.
+    person.page.get_by_role("button", name="End the conversation").click()
+    person.page.get_by_role("button", name="Transcript", exact=True).click()
+    person.page.get_by_role("button", name="New conversation").click()
+    person.page.get_by_text("Earlier ones").click()
+    person.find(".conversations .remove").click()
+    expect(person.find(".earlier .empty")).to_be_visible()
+    person.page.reload()
+    person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
+    look_at_earlier(person)
+    expect(person.find(".earlier .empty")).to_be_visible()
+
+
+def test_a_server_that_keeps_nothing_leaves_it_to_the_browser(
+    serve: Callable[..., Server], visit: Visit
+) -> None:
+    server = serve('database = "none"\n')
+    person = visit(server.address)
+    person.start(microphone=False)
+    person.type("Only here")
+    person.wait_event("finished", "!e.kept")
+    person.page.reload()
+    person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")
+    look_at_earlier(person)
+    person.find(".search").fill("HERE only")
+    person.page.get_by_role("button", name="Only here").first.click()
+    expect(person.find(".turns .avatar")).to_have_text("AvaYou said: Only here")
+
+
+def look_at_earlier(person: Person) -> None:
+    person.page.get_by_role("button", name="Transcript", exact=True).click()
+    person.page.get_by_text("Earlier ones").click()
 
 
 def test_the_transcript_is_copied_downloaded_and_begun_anew(server: Server, visit: Visit) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Generator
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from processes import FAKES
 from realtime_avatar.bench.live_server import serving
+from serving import FAKES
 
 _UNLIMITED = {"AVATAR_REQUESTS_A_MINUTE": "1000000", "AVATAR_MEGABYTES_A_MINUTE": "1000000"}
 

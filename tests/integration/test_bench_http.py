@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from processes import FAKES
 from realtime_avatar.cli.main import app
+from serving import FAKES
 
 
 def test_a_crowd_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

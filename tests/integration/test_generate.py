@@ -11,10 +11,10 @@ from typing import Any
 import av
 import pytest
 
-from processes import FAKES
 from realtime_avatar.dialogue.scripts import read_scripts
 from realtime_avatar.errors import InputError
 from realtime_avatar.face.portrait import default_portrait
+from serving import FAKES
 
 COMMAND = [sys.executable, "-m", "realtime_avatar", "generate", "scripts.csv", "--square", "128"]
 

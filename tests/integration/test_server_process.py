@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -11,33 +10,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from anyio.abc import Process
-from anyio.streams.text import TextReceiveStream
 from websockets.asyncio.client import ClientConnection, connect
 
-from processes import FAKES
+from serving import FAKES, serving
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def serving(folder: Path, *options: str) -> AsyncGenerator[tuple[Process, str]]:
-    command = [sys.executable, "-m", "realtime_avatar", "serve", "--port", "0", *options]
-    async with await anyio.open_process(command, cwd=folder, env=os.environ | FAKES) as process:
-        assert process.stdout
-        said = ""
-        with anyio.fail_after(60):
-            async for text in TextReceiveStream(process.stdout):
-                said += text
-                if found := re.search(r"http://localhost:(\d+)/", said):
-                    break
-            else:
-                raise AssertionError(said)
-        try:
-            yield process, f"ws://127.0.0.1:{found[1]}/api/v1/socket"
-        finally:
-            if process.returncode is None:
-                process.kill()
 
 
 @asynccontextmanager

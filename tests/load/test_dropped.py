@@ -14,8 +14,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from anyio import fail_after, sleep, to_thread
 
-from processes import FAKES
 from realtime_avatar.bench.live_server import Server, ask, serving
+from serving import FAKES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.load]
 

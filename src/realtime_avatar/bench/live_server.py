@@ -76,9 +76,12 @@ async def serving(settings: Mapping[str, str]) -> AsyncGenerator[Server]:
     """
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = os.environ | settings | {"AVATAR_HOST": "127.0.0.1", "AVATAR_PORT": str(port)}
+    address = {"AVATAR_HOST": "127.0.0.1", "AVATAR_PORT": str(port)}
     command = [sys.executable, "-m", "realtime_avatar", "serve"]
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        # What is said to a benchmark is not to be among the owner's conversations.
+        kept = {"AVATAR_DATABASE": str(Path(folder) / "conversations.db")}
+        environment = {**os.environ, **kept, **settings, **address}
         start = partial(subprocess.Popen, command, env=environment, stdout=log, stderr=log)
         process = await to_thread.run_sync(start)
         try:

@@ -164,6 +164,26 @@ def http(
     _print_bars(report)
 
 
+@app.command()
+def memory(
+    database: Annotated[
+        str, typer.Option(help="Of its own, say postgresql://…; by default an SQLite file.")
+    ] = "",
+    turns: Annotated[int, typer.Option(min=1, help="Turns of each conversation.")] = 20,
+    sessions: Annotated[int, typer.Option(min=1, max=16, help="Conversations at once.")] = 2,
+) -> None:
+    """Measure what keeping conversations costs, and whether the voice notices; prints JSON."""
+    from functools import partial
+
+    import anyio
+
+    from realtime_avatar.bench.memory import bench_memory
+
+    with telling() as say:
+        report = anyio.run(partial(bench_memory, database, turns, sessions, say))
+    print_json(report)
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")

@@ -10,6 +10,7 @@ from realtime_avatar import __version__
 from realtime_avatar.cli import (
     answer,
     bench,
+    conversations,
     doctor,
     engines,
     enrol,
@@ -38,6 +39,7 @@ app.command()(generate.generate)
 app.command()(engines.engines)
 app.command()(doctor.doctor)
 app.add_typer(models.app, name="models")
+app.add_typer(conversations.app, name="conversations")
 app.add_typer(face.app, name="face")
 app.add_typer(keys.app, name="keys")
 app.add_typer(enrol.app, name="enrol")

@@ -26,14 +26,28 @@ class State(_Message):
     state: Literal["loading", "idle", "listening", "thinking", "speaking"]
 
 
+class Conversation(_Message):
+    """Which conversation this is from now on, for those who want to go on with it later."""
+
+    type: Literal["conversation"] = "conversation"
+    id: str
+
+
 class Heard(_Message):
-    """The person's words. A guess is replaced by the next one of the same turn."""
+    """The person's words. A guess is replaced by the next one of the same turn.
+
+    Attributes:
+        seconds: How long they spoke, if it is final; 0 for what was typed.
+        kept: Whether these words, which are final, are stored for good.
+    """
 
     type: Literal["heard"] = "heard"
     turn: int
     text: str
     final: bool
     language: str = ""
+    seconds: float = 0.0
+    kept: bool = False
 
 
 class Words(_Message):
@@ -51,6 +65,7 @@ class Finished(_Message):
         heard: The avatar's words that were heard.
         unheard: Those that an interruption cut off; the page strikes them through.
         interrupted: Whether one did.
+        kept: Whether the whole turn is stored for good.
     """
 
     type: Literal["finished"] = "finished"
@@ -58,6 +73,7 @@ class Finished(_Message):
     heard: str
     unheard: str = ""
     interrupted: bool = False
+    kept: bool = False
 
 
 class Source(_Message):
@@ -109,7 +125,7 @@ class Problem(_Message):
     fatal: bool = False
 
 
-Event = State | Heard | Words | Finished | Cited | TurnTimings | Problem
+Event = State | Conversation | Heard | Words | Finished | Cited | TurnTimings | Problem
 
 
 # From the page to the session.

@@ -1,6 +1,6 @@
 """A live conversation: it listens, answers aloud, and lets itself be interrupted."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from secrets import token_urlsafe
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from anyio import (
     current_time,
 )
 from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectReceiveStream
 from numpy.typing import NDArray
 
 from realtime_avatar.dialogue import events as message
@@ -33,10 +34,12 @@ from realtime_avatar.dialogue.listening import (
     Listener,
     Partial,
 )
+from realtime_avatar.dialogue.record import Record
 from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.dialogue.uplink import Mode, Uplink
 from realtime_avatar.engines.ports import Face, Message, Rig, Transcript
-from realtime_avatar.errors import AvatarError
+from realtime_avatar.errors import AvatarError, leaves
+from realtime_avatar.hearing.activity import RATE
 from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.live import LivePlayout
@@ -70,13 +73,14 @@ class Session:
         language: str,
         voice: str,
         history: Sequence[Message],
+        record: Record | None = None,
     ) -> None:
         self.id = token_urlsafe(12)
         self.history = History()
         self.history.replace(history)
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
-        self._echo = echo
+        self._echo, self._record = echo, record or Record()
         self._chats = Chats(ensemble, stack, self._report, self._cite)
         self._language, self._voice = language, voice
         self._uplink = Uplink()
@@ -97,7 +101,7 @@ class Session:
         return self._state
 
     @property
-    def events(self) -> AsyncIterator[message.Event]:
+    def events(self) -> MemoryObjectReceiveStream[message.Event]:
         """What the page is to know, as it happens."""
         return self._told
 
@@ -114,6 +118,7 @@ class Session:
         async with self._tell, create_task_group() as tasks:
             for task in (self.playout.run, self._listen, self._follow_echo, self._warm):
                 tasks.start_soon(task)
+            self._record.begin(self._emit)
             self._emit(message.State(state=self._state))
             async for item in self._inbox:
                 await self._react(tasks, item)
@@ -186,6 +191,7 @@ class Session:
             case message.Restart():
                 await self._hush()
                 self.history.replace(())
+                self._record.restart()
                 self._show("idle")
 
     def _passed_over(self, item: Cue | message.Command) -> bool:
@@ -245,6 +251,7 @@ class Session:
                 text=transcript.text,
                 final=final,
                 language=transcript.language,
+                seconds=(transcript.end - transcript.start) / RATE if final else 0.0,
             )
         )
 
@@ -314,7 +321,7 @@ class Session:
                 try:
                     await self._run(answering)
                 except Exception as error:  # an engine may fail with anything
-                    failures = _leaves(error)
+                    failures = leaves(error)
                     await answering.go.wait()  # nobody needs to know of a guess
         finally:
             self.playout.resume()  # a turn that was stopped before it began did not
@@ -382,6 +389,7 @@ class Session:
         return guess_language(text, self._possible)
 
     def _emit(self, event: message.Event) -> None:
+        self._record.note(event)
         try:
             self._tell.send_nowait(event)
         except WouldBlock:  # nobody reads; what is new matters more
@@ -411,6 +419,7 @@ async def open_session(
     language: str = "",
     voice: str = "",
     history: Sequence[Message] = (),
+    record: Record | None = None,
 ) -> AsyncGenerator[Session]:
     """Open a live conversation; it converses while its `run` does.
 
@@ -421,6 +430,7 @@ async def open_session(
         voice: "engine:speaker", used for the languages that it speaks; empty: as the
             settings say.
         history: What was said before, if an earlier conversation goes on.
+        record: Keeps what is said; by default nobody does.
 
     Raises:
         ConfigError: for a language or a voice that is not known.
@@ -440,10 +450,4 @@ async def open_session(
     )
     async with AsyncExitStack() as stack:
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Session(ensemble, face, listener, echo, stack, language, voice, history)
-
-
-def _leaves(error: Exception) -> list[Exception]:
-    if isinstance(error, ExceptionGroup):
-        return [leaf for part in error.exceptions for leaf in _leaves(part)]
-    return [error]
+        yield Session(ensemble, face, listener, echo, stack, language, voice, history, record)

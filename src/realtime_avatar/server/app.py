@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
+from realtime_avatar.server.conversations import conversations
 from realtime_avatar.server.door import Door
 from realtime_avatar.server.guard import COOKIE, Guard
 from realtime_avatar.server.keys import Keys, keys_file
@@ -46,6 +47,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(rest_router)
     app.include_router(openai_router)
     app.include_router(socket_router)
+    app.include_router(conversations)
     _operate(app, service)
     _serve_page(app)
     refuse_in_words(app)

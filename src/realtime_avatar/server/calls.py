@@ -2,15 +2,17 @@
 
 import gc
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 import structlog
 from anyio import (
     TASK_STATUS_IGNORED,
     CancelScope,
+    EndOfStream,
     Event,
+    WouldBlock,
     create_task_group,
     current_time,
     move_on_after,
@@ -20,6 +22,7 @@ from anyio.abc import TaskStatus
 
 from realtime_avatar.dialogue import events
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
+from realtime_avatar.dialogue.record import Record
 from realtime_avatar.dialogue.session import Session, open_session
 from realtime_avatar.engines.ports import Message, Rig
 from realtime_avatar.errors import CapacityError
@@ -50,12 +53,14 @@ class Order:
         language: To keep to, ISO 639-1; empty: the settings'.
         voice: "engine:speaker"; empty: the settings'.
         history: Of the conversation that goes on.
+        record: Keeps what is said.
     """
 
     rig: Rig
     language: str = ""
     voice: str = ""
     history: Sequence[Message] = ()
+    record: Record = field(default_factory=Record)
 
 
 class Call:
@@ -63,13 +68,16 @@ class Call:
 
     Attributes:
         session: The conversation.
+        record: Keeps it.
         watch: What is seen of it.
         how: How it ended.
     """
 
-    def __init__(self, session: Session, watch: Watch) -> None:
+    def __init__(self, session: Session, watch: Watch, record: Record | None = None) -> None:
         self.session, self.watch = session, watch
+        self.record = record or Record()
         self.how: How = "lost"
+        self.held: events.Event | None = None  # what the page is being told
         self.notice = ""
         self.scope = CancelScope()
         self.over = Event()
@@ -160,11 +168,12 @@ class Calls:
                 language=order.language,
                 voice=order.voice,
                 history=order.history,
+                record=order.record,
             ) as session:
                 settings = self._settings
                 spans = TurnSpans(session.id) if settings.otel else None
                 watch = Watch(self._metrics, spans, FPS, log_speech=settings.log_speech)
-                call = Call(session, watch)
+                call = Call(session, watch, order.record)
                 with structlog.contextvars.bound_contextvars(session=session.id):
                     async with line.open(call):
                         self._calls[session.id] = call
@@ -217,6 +226,8 @@ class Calls:
             self._log.exception("session failed")
         finally:
             with move_on_after(_LAST_WORD, shield=True):
+                if call.how == "finished":
+                    await self._tell_rest(call, line)
                 if call.notice:
                     stage = "restart" if call.how == "finished" else ""  # the page calls again
                     last = events.Problem(message=call.notice, stage=stage, fatal=True)
@@ -233,7 +244,23 @@ class Calls:
     async def _tell(self, call: Call, line: Line) -> None:
         async for event in call.session.events:
             call.watch.event(event)
-            await line.send(event.model_dump_json())
+            call.held = event
+            await self._tell_held(call, line)
+
+    async def _tell_held(self, call: Call, line: Line) -> None:
+        if call.held is not None:
+            settled = await call.record.settled(call.held)
+            await line.send(settled.model_dump_json())
+            call.held = None
+
+    async def _tell_rest(self, call: Call, line: Line) -> None:
+        """Tell the page what was still to be told when the call ended."""
+        await self._tell_held(call, line)
+        with suppress(WouldBlock, EndOfStream):
+            while True:
+                call.held = call.session.events.receive_nowait()
+                call.watch.event(call.held)
+                await self._tell_held(call, line)
 
     async def _look_after(self, call: Call) -> None:
         """End a call that nobody takes part in any more."""

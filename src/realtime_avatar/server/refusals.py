@@ -17,18 +17,22 @@ from realtime_avatar.errors import (
     ConsentError,
     InputError,
     ModelMissing,
+    StoreError,
 )
+from realtime_avatar.identity.store import UnknownConversation
 from realtime_avatar.server.streamed import single
 
 OPENAI: Final = "/v1/"
 """Where the routes begin that OpenAI's clients know."""
 
 _STATUS: Final[dict[type[AvatarError], int]] = {
+    UnknownConversation: 404,
     InputError: 422,
     ConfigError: 422,
     ModelMissing: 422,
     ConsentError: 403,
     CapacityError: 503,
+    StoreError: 503,
 }
 _TYPES: Final = {
     401: "authentication_error",

@@ -8,10 +8,11 @@ from pydantic import Field
 from realtime_avatar.dialogue import events
 from realtime_avatar.errors import InputError
 from realtime_avatar.server.avatars import MAX_BYTES
+from realtime_avatar.server.owner import ensure_owner
 from realtime_avatar.server.refusals import REFUSALS
 from realtime_avatar.server.rtc import RtcLine
 from realtime_avatar.server.service import describe
-from realtime_avatar.server.wishes import Shared, Wish
+from realtime_avatar.server.wishes import Owner, Shared, Wish
 
 router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
@@ -24,17 +25,25 @@ class Offer(Wish):
 
 
 @router.get("/options")
-async def options(service: Shared) -> dict[str, Any]:
-    """What a person can choose."""
+async def options(request: Request, response: Response, service: Shared) -> dict[str, Any]:
+    """What a person can choose; a browser is given its token."""
+    if service.journal is not None:
+        ensure_owner(request, response)
     return await service.options()
 
 
 @router.post("/sessions", status_code=201)
-async def open_session(offer: Offer, service: Shared) -> dict[str, Any]:
-    """Open a session over WebRTC."""
+async def open_session(offer: Offer, service: Shared, owner: Owner) -> dict[str, Any]:
+    """Open a session over WebRTC; with a conversation's id that goes on."""
     line = RtcLine(offer.sdp, service.settings)
-    call = await service.tasks.start(service.calls.run, offer.order(service), line)
-    return {"id": call.session.id, "sdp": line.answer, "type": "answer"}
+    order = await offer.order(service, owner)
+    call = await service.tasks.start(service.calls.run, order, line)
+    return {
+        "id": call.session.id,
+        "conversation": order.record.id,
+        "sdp": line.answer,
+        "type": "answer",
+    }
 
 
 @router.delete("/sessions/{session}", status_code=204)

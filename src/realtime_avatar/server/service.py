@@ -17,6 +17,8 @@ from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.dialogue.session import open_session
 from realtime_avatar.engines.registry import KINDS
 from realtime_avatar.errors import ModelMissing
+from realtime_avatar.identity.journal import Journal
+from realtime_avatar.identity.store import Store, open_store
 from realtime_avatar.server.admission import Admission
 from realtime_avatar.server.avatars import Avatar, Avatars
 from realtime_avatar.server.calls import Calls, OpenSession
@@ -40,6 +42,7 @@ class Service:
         avatars: Those that people may talk to.
         calls: The conversations.
         metrics: Their figures.
+        journal: Keeps conversations; None if none are kept.
         tasks: What calls over WebRTC live in.
         decoder: Reads what people send.
         films: Those that were made for programs.
@@ -51,6 +54,7 @@ class Service:
     avatars: Avatars
     calls: Calls
     metrics: Metrics
+    journal: Journal | None
     tasks: TaskGroup
     decoder: Decoder
     films: Films
@@ -70,6 +74,7 @@ class Service:
             "avatars": [describe(avatar) for avatar in self.avatars.own],
             "voices": await self.voices(),
             "ice_servers": [_for_browser(server) for server in settings.ice_servers],
+            "keeps_conversations": self.journal is not None,
             "version": __version__,
         }
 
@@ -100,13 +105,15 @@ async def open_service(
         open_session: Makes a session; to be replaced in tests.
 
     Raises:
-        AvatarError: if an engine or a model is missing, or the portrait cannot be used.
+        AvatarError: if an engine or a model is missing, the portrait cannot be used, or the
+            database cannot be opened.
     """
     log = structlog.stdlib.get_logger("realtime_avatar")
     async with AsyncExitStack() as stack:
         decoder = Decoder()
         stack.callback(decoder.close)
         films = Films(Path(stack.enter_context(TemporaryDirectory(prefix="avatar-films-"))))
+        store = await _open_store(settings, stack)
         ensemble = await stack.enter_async_context(Ensemble(settings))
         await ensemble.load(KINDS)
         settings = ensemble.settings = await _speakable(ensemble)
@@ -121,17 +128,40 @@ async def open_service(
         admission = Admission(settings.jobs, settings.jobs_waiting, lambda: calls.talking)
         metrics.watch_queue("jobs_running", lambda: admission.running)
         metrics.watch_queue("jobs_waiting", lambda: admission.waiting)
+        days, count = settings.keep_days, settings.keep_conversations
+        journal = Journal(store, days=days, count=count) if store else None
         gc.collect()
         gc.freeze()
         async with create_task_group() as tasks:
             log.info("ready", places=settings.max_sessions)
+            if journal is not None:
+                metrics.watch_queue("journal", lambda: journal.waiting)
+                tasks.start_soon(journal.run)
             try:
                 yield Service(
-                    settings, ensemble, avatars, calls, metrics, tasks, decoder, films, admission
+                    settings,
+                    ensemble,
+                    avatars,
+                    calls,
+                    metrics,
+                    journal,
+                    tasks,
+                    decoder,
+                    films,
+                    admission,
                 )
             finally:
                 await calls.finish(settings.finish_seconds)
+                if journal is not None:
+                    await journal.close()
+                    tasks.cancel_scope.cancel()
                 gc.unfreeze()
+
+
+async def _open_store(settings: Settings, stack: AsyncExitStack) -> Store | None:
+    if settings.database == "none":
+        return None
+    return await stack.enter_async_context(open_store(settings.database))
 
 
 async def _speakable(ensemble: Ensemble) -> Settings:

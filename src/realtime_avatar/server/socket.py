@@ -39,6 +39,7 @@ from realtime_avatar.server.codecs import (
     web_codec,
 )
 from realtime_avatar.server.guard import same_site
+from realtime_avatar.server.owner import owner_of
 from realtime_avatar.server.service import Service
 from realtime_avatar.server.wishes import Wish, service_of
 
@@ -220,7 +221,7 @@ async def _hold(websocket: WebSocket, service: Service) -> None:
     if message["type"] == "websocket.disconnect":
         return
     hello = Hello.model_validate_json(message.get("text") or "")
-    order = hello.order(service)
+    order = await hello.order(service, owner_of(websocket))
     size = order.rig.width, order.rig.height
     await service.calls.run(order, SocketLine(websocket, hello, service.settings, size))
 

@@ -7,10 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection
 
 from realtime_avatar.dialogue.one_shot import MAX_TEXT
+from realtime_avatar.dialogue.record import Record, messages_of
 from realtime_avatar.dialogue.requests import Taste
 from realtime_avatar.engines.ports import Message
-from realtime_avatar.errors import InputError
+from realtime_avatar.errors import InputError, StoreError
+from realtime_avatar.identity.conversations import Conversation
+from realtime_avatar.identity.store import UnknownConversation
 from realtime_avatar.server.calls import Order
+from realtime_avatar.server.owner import owner_of
 from realtime_avatar.server.service import Service
 
 MAX_HISTORY = 200
@@ -23,6 +27,8 @@ def service_of(connection: HTTPConnection) -> Service:
 
 
 Shared = Annotated[Service, Depends(service_of)]
+Owner = Annotated[str, Depends(owner_of)]
+"""Hash of the token of who asks; empty without one."""
 
 AvatarId = Annotated[str, Field(max_length=64, description="Of /avatars; by default the owner's.")]
 LanguageCode = Annotated[
@@ -56,16 +62,48 @@ class Wish(BaseModel):
     language: LanguageCode = ""
     voice: VoiceId = ""
     history: History = []
+    conversation: Annotated[
+        str, Field(max_length=64, description="Of /conversations: the earlier one that goes on.")
+    ] = ""
 
-    def order(self, service: Service) -> Order:
+    async def order(self, service: Service, owner: str) -> Order:
         """Return it as calls understand it.
 
+        Args:
+            service: Asked.
+            owner: Hash of the token of who asks.
+
         Raises:
-            InputError: if there is no such avatar or language.
+            InputError: if there is no such avatar, language or conversation.
         """
         check_language(service, self.language)
         avatar = service.avatars.get(self.avatar)
-        return Order(avatar.rig, self.language, self.voice, messages(self.history))
+        history = messages(self.history)
+        earlier = await self._earlier(service, owner)
+        if earlier is not None:
+            # Who was there knows what could not be stored.
+            history = max(messages_of(earlier)[-MAX_HISTORY:], history, key=len)
+        record = Record(
+            service.journal,
+            owner=owner,
+            avatar=avatar.id,
+            name=avatar.name,
+            language=self.language,
+            earlier=earlier,
+        )
+        return Order(avatar.rig, self.language, self.voice, history, record)
+
+    async def _earlier(self, service: Service, owner: str) -> Conversation | None:
+        if not self.conversation or service.journal is None:
+            return None
+        try:
+            return await service.journal.store.get(self.conversation, owner)
+        except StoreError:  # the talk goes on; the page is told when it cannot be saved either
+            return None
+        except UnknownConversation:
+            if self.history:  # it was deleted meanwhile, but not by who goes on with it
+                return None
+            raise
 
 
 class Manner(BaseModel):

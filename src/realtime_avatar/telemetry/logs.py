@@ -10,8 +10,8 @@ import structlog
 from structlog.typing import EventDict, ExcInfo, Processor
 
 _QUIET = (
-    "aiortc", "aioice", "google_genai", "httpx2", "libav", "mcp", "openai", "python_multipart",
-    "uvicorn",
+    "aiortc", "aioice", "alembic", "google_genai", "httpx2", "libav", "mcp", "openai",
+    "python_multipart", "uvicorn",
 )  # fmt: skip
 
 # Keys of our own, of OpenAI's protocol and of Google, and whatever is sent as one.

@@ -70,6 +70,28 @@ export class Api {
   }
 
   /**
+   * Return this browser's conversations that the server keeps, the latest first.
+   *
+   * @param {string} words Those in which they occur; none: all.
+   * @param {number} [limit] How many at most.
+   */
+  async conversations(words, limit = 100) {
+    const query = new URLSearchParams({ q: words, limit: String(limit) });
+    return (await this.#json(`api/v1/conversations?${query}`)).items;
+  }
+
+  /** Return one of them with all its turns. */
+  conversation(id) {
+    return this.#json(`api/v1/conversations/${encodeURIComponent(id)}`);
+  }
+
+  /** Delete one of them for good, also while the page is being closed. */
+  async forget(id) {
+    const path = `api/v1/conversations/${encodeURIComponent(id)}`;
+    await fetch(this.url(path), { method: "DELETE", keepalive: true }).catch(() => {});
+  }
+
+  /**
    * Make a portrait into an avatar.
    *
    * @param {Blob} file

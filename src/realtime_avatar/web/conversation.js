@@ -9,6 +9,7 @@
  * @property {string} heard The avatar's words that were heard.
  * @property {string} cut Those that an interruption cut off.
  * @property {boolean} finished
+ * @property {boolean} kept Whether the server has it for good.
  * @property {Record<string, number>} stages Seconds to each stage's first result.
  * @property {{document: string, place: string, text: string}[]} [sources] What the answer is based on.
  */
@@ -21,6 +22,8 @@ const LONGEST = 5000; // characters of one
  */
 export class Conversation extends EventTarget {
   id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  /** Its id on the server; empty before there is one. */
+  kept = "";
   started = Date.now();
   /** @type {Turn[]} */
   turns = [];
@@ -28,15 +31,20 @@ export class Conversation extends EventTarget {
   #typed = null; // a typed turn that the session has not numbered yet
 
   /** Return the conversation that a record of the archive holds. */
-  static from({ id, started, turns }) {
-    return Object.assign(new Conversation(), { id, started, turns });
+  static from({ id, kept = "", started, turns }) {
+    return Object.assign(new Conversation(), { id, kept, started, turns });
+  }
+
+  /** Whether the server has all of it that is over. */
+  get stored() {
+    return Boolean(this.kept) && this.turns.every(({ finished, kept }) => kept || !finished);
   }
 
   /** Return what the archive keeps. */
   record() {
-    const { id, started } = this;
+    const { id, kept, started } = this;
     const turns = this.turns.filter((turn) => turn.final || turn.heard);
-    return { id, started, updated: Date.now(), title: turns.find((turn) => turn.said)?.said ?? "", turns };
+    return { id, kept, started, updated: Date.now(), title: turns.find((turn) => turn.said)?.said ?? "", turns };
   }
 
   /** Return it as a new session wants to know it: only what was heard was said. */
@@ -77,18 +85,21 @@ export class Conversation extends EventTarget {
   /** Take an event of the server. */
   apply(event) {
     if (event.type === "state" && event.state === "idle") this.#forgetGuess();
+    if (event.type === "conversation") this.kept = event.id;
     if (event.turn === undefined) return;
     const turn = this.#turn(event);
     if (event.type === "heard") {
       turn.said = event.text;
       turn.final = event.final;
       turn.language = event.language ?? "";
+      turn.kept = event.kept;
     } else if (event.type === "words") {
       turn.heard += event.text;
     } else if (event.type === "finished") {
       turn.finished = true;
       turn.heard = event.heard;
       turn.cut = event.unheard ?? "";
+      turn.kept = event.kept;
     } else if (event.type === "timings") {
       turn.stages = event.stages;
     } else if (event.type === "cited") {
@@ -112,7 +123,7 @@ export class Conversation extends EventTarget {
   }
 
   #add(words) {
-    const blank = { said: "", final: false, language: "", heard: "", cut: "", finished: false, stages: {} };
+    const blank = { said: "", final: false, language: "", heard: "", cut: "", finished: false, kept: false, stages: {} };
     const turn = { ...blank, ...words, id: (this.turns.at(-1)?.id ?? 0) + 1 };
     this.turns.push(turn);
     return turn;

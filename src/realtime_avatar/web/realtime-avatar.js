@@ -18,6 +18,7 @@ import { Portraits } from "./portraits.js";
 import { loadPreferences, savePreferences } from "./preferences.js";
 import { Record } from "./record.js";
 import { Settings } from "./settings.js";
+import { Shelf } from "./shelf.js";
 import { Stage } from "./stage.js";
 import { styles } from "./style.js";
 import { TEMPLATE } from "./template.js";
@@ -51,6 +52,7 @@ export class RealtimeAvatar extends HTMLElement {
   #portraits;
   #record;
   #settings;
+  #shelf;
   #stage;
   #doing = "idle"; // as the session said
   #session = null;
@@ -73,6 +75,7 @@ export class RealtimeAvatar extends HTMLElement {
 
   disconnectedCallback() {
     this.end();
+    this.#shelf?.close();
     this.#keys.close();
     this.#leaving.abort();
   }
@@ -186,7 +189,11 @@ export class RealtimeAvatar extends HTMLElement {
     };
     acceptPortraits(this.#root, (file) => this.#bring(file));
     this.#leaving = new AbortController();
-    addEventListener("pagehide", () => this.end(), { signal: this.#leaving.signal });
+    const leave = () => {
+      this.end();
+      this.#shelf?.close();
+    };
+    addEventListener("pagehide", leave, { signal: this.#leaving.signal });
   }
 
   // The call.
@@ -196,8 +203,10 @@ export class RealtimeAvatar extends HTMLElement {
       this.#record.conversation.nextSession();
       const { voice, language } = this.#preferences;
       const avatar = this.#avatar && (await this.#portraits.known(this.#avatar)).id;
-      const wishes = Object.entries({ avatar, voice, language }).filter(([, value]) => value);
-      return { ...Object.fromEntries(wishes), history: this.#record.conversation.history() };
+      const { kept: conversation } = this.#record.conversation;
+      const wishes = { avatar, voice, language, conversation };
+      const chosen = Object.entries(wishes).filter(([, value]) => value);
+      return { ...Object.fromEntries(chosen), history: this.#record.conversation.history() };
     };
     this.#call.start(request, { context: this.#context, servers: this.#options.ice_servers });
   }
@@ -294,11 +303,14 @@ export class RealtimeAvatar extends HTMLElement {
 
   async #load(avatar = this.#preferences.avatar) {
     this.#archive ??= await Archive.open();
-    this.#record.archive = this.#archive;
+    this.#shelf ??= new Shelf(this.#api, this.#archive);
+    this.#record.shelf = this.#shelf;
     this.#portraits ??= new Portraits(this.#api, this.#archive);
     try {
       const options = await this.#api.options();
       this.#options = { ...options, avatars: [...options.avatars, ...(await this.#portraits.list())] };
+      if (options.keeps_conversations) await this.#shelf.look();
+      this.#record.shelf = this.#shelf;
     } catch (error) {
       const act = () => this.#load();
       this.#notices.show(error.message, { lasting: true, action: "Try again", act });

@@ -1,23 +1,25 @@
-// The conversation on record: captions, transcript, the archive, and what can be done with them.
+// The conversation on record: captions, transcript, the earlier ones, and what can be done with them.
 
 import { Captions } from "./captions.js";
 import { Conversation } from "./conversation.js";
 import { listConversations, Transcript } from "./transcript.js";
 
 const LOGGED = 20; // lines kept for screen readers
+const SETTLED = 200; // ms without a key, after which is searched
 
 /** Shows a conversation everywhere, and keeps it. */
 export class Record {
   /** @type {Conversation} */
   conversation;
   #root;
-  #archive = null;
+  #shelf = null;
   #captions;
   #transcript;
   #changed;
   #opened;
   #told;
   #name = "";
+  #typing = 0; // timer
 
   /**
    * @param {ShadowRoot} root
@@ -43,6 +45,10 @@ export class Record {
     this.#opened = opened;
     this.#told = told;
     for (const view of this.#views) view.onchange = () => this.#look();
+    this.#find(".search").oninput = () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#list(), SETTLED);
+    };
     this.#follow(new Conversation());
   }
 
@@ -53,8 +59,10 @@ export class Record {
   }
 
   /** Where conversations are kept. */
-  set archive(archive) {
-    this.#archive = archive;
+  set shelf(shelf) {
+    this.#shelf = shelf;
+    const where = shelf.remote ? "The server keeps them for this browser." : "They stay in this browser.";
+    this.#find(".earlier .where").textContent = where;
   }
 
   /** Tell a screen reader what was said. */
@@ -69,32 +77,49 @@ export class Record {
   /** Show this conversation's last words, and list the earlier ones. */
   async open() {
     this.#views[0].checked = true;
+    this.#find(".search").value = "";
     this.#look();
     await this.#list();
   }
 
   async #list() {
-    const all = await this.#archive.conversations();
-    const records = all.filter(({ id }) => id !== this.conversation.id);
-    this.#find(".earlier .empty").hidden = records.length > 0;
-    listConversations(this.#find(".conversations"), records, {
-      open: async (record) => {
-        this.#follow(Conversation.from(record));
-        this.#opened();
-        await this.open();
-        this.#find("#transcript").focus();
-      },
-      remove: async (record) => {
-        await this.#archive.removeConversation(record.id);
+    const words = this.#find(".search").value.trim();
+    let items;
+    try {
+      items = await this.#shelf.list(words);
+    } catch (error) {
+      this.#told(error.message);
+      return;
+    }
+    const { id, kept } = this.conversation;
+    const others = items.filter((item) => item.id !== id && (!kept || item.kept !== kept));
+    this.#find(".earlier .none").hidden = others.length > 0 || !words;
+    this.#find(".earlier .empty").hidden = others.length > 0 || Boolean(words);
+    listConversations(this.#find(".conversations"), others, {
+      open: (item) => this.#reopen(item),
+      remove: async (item) => {
+        this.#shelf.remove(item);
         await this.#list();
         this.#find("#transcript").focus();
         const act = async () => {
-          await this.#archive.keepConversation(record);
+          this.#shelf.restore(item);
           await this.#list();
         };
         this.#told("The conversation is deleted.", { action: "Undo", act });
       },
     });
+  }
+
+  async #reopen(item) {
+    try {
+      this.#follow(Conversation.from(await this.#shelf.open(item)));
+    } catch (error) {
+      this.#told(error.message);
+      return;
+    }
+    this.#opened();
+    await this.open();
+    this.#find("#transcript").focus();
   }
 
   // The two views of the panel: this conversation, and the list of earlier ones.
@@ -119,7 +144,7 @@ export class Record {
       if (conversation !== this.conversation) return;
       this.#show(detail);
       if (!detail || detail.finished || detail.final) {
-        this.#archive?.keepConversation(conversation.record());
+        this.#shelf?.keep(conversation);
       }
     });
     this.#show(null);

@@ -92,7 +92,9 @@ export const TEMPLATE = `
       <ol class="turns"></ol>
     </div>
     <div class="scroll earlier" tabindex="0" role="region" aria-label="Earlier conversations" hidden>
-      <p class="empty">Conversations that are over appear here. They stay in this browser.</p>
+      <input class="search" type="search" maxlength="200" aria-label="Search the earlier conversations" placeholder="Search…">
+      <p class="empty">Conversations that are over appear here. <span class="where"></span></p>
+      <p class="none" hidden>Nothing was said that has these words.</p>
       <ul class="conversations"></ul>
     </div>
     <footer><button type="button" class="wide new">${icon("add")}New conversation</button></footer>

@@ -1,0 +1,1 @@
+"""Who takes part and what was said: the store behind conversations."""
