@@ -2,6 +2,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+import anyio
 import pytest
 
 from realtime_avatar.engines.ports import Message
@@ -17,8 +18,16 @@ from realtime_avatar.errors import (
 from realtime_avatar.thinking.apology import BROKEN_OFF, SENTENCES, Apologetic
 from realtime_avatar.thinking.chain import Chain
 from realtime_avatar.thinking.honesty import Honest
+from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return VIRTUAL_TIME
+
+
 ASKED = [Message("user", "Where is Paris?")]
 
 
@@ -80,12 +89,36 @@ async def test_the_first_engine_is_opened_in_advance_and_the_next_only_when_need
         assert (first.opened, second.opened) == (1, 0)
 
 
-async def test_a_session_stays_open_and_the_favourite_is_asked_again():
+async def test_an_engine_that_failed_rests_for_a_minute_and_is_asked_again():
+    told: list[AvatarError] = []
     first, second = Scene(fails=quota()), Scene("In France.")
-    async with Chain({"a": first, "b": second}).open() as chat:
-        for _ in range(2):
+    async with Chain({"a": first, "b": second}, told.append).open() as chat:
+        for wait, asked in ((0, 1), (30, 1), (31, 2)):
+            await anyio.sleep(wait)
             assert [piece async for piece in chat.reply(ASKED)] == ["In France."]
-    assert (first.opened, first.asked, second.opened, second.asked) == (1, 2, 1, 2)
+            assert first.asked == asked
+    assert (first.opened, second.opened, second.asked, len(told)) == (1, 1, 3, 2)
+
+
+async def test_an_engine_that_broke_off_rests_too_but_never_the_last():
+    broken = ChatError("unreachable", "gone")
+    first, second = Scene("It is", fails=broken), Scene(fails=quota())
+    async with Chain({"a": first, "b": second}).open() as chat:
+        for failure in (broken, second.fails, second.fails):
+            with pytest.raises(ChatError) as failed:
+                async for _ in chat.reply(ASKED):
+                    pass
+            assert failed.value is failure
+    assert (first.asked, second.asked) == (1, 2)
+
+
+async def test_a_refusal_is_no_failure_of_the_engine():
+    first = Scene(fails=ChatError("blocked", "no"))
+    async with Chain({"a": first, "b": Scene("No.")}).open() as chat:
+        for _ in range(2):
+            with pytest.raises(ChatError):
+                await anext(chat.reply(ASKED))
+    assert first.asked == 2
 
 
 async def test_a_full_house_is_no_answer_either():

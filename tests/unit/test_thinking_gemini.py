@@ -175,7 +175,7 @@ async def test_a_chunk_may_come_in_halves_of_lines(server: StandIn):
         (Answer([event("", promptFeedback={"blockReason": "SAFETY"})]), "blocked", "SAFETY"),
         (Answer([event("", finish="PROHIBITED_CONTENT")]), "blocked", "PROHIBITED"),
         (Answer([event("", finish="STOP")]), "failed", "said nothing"),
-        (Answer([b"data: {not json\r\n\r\n"]), "failed", "JSON"),
+        (Answer([b"data: {not json\r\n\r\n"]), "failed", "made no sense"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

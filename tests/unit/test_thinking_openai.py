@@ -109,6 +109,17 @@ async def test_a_model_that_only_thinks_has_no_answer(server: StandIn):
     assert (error.reason, said) == ("failed", "")
 
 
+async def test_of_a_long_conversation_only_the_recent_part_is_sent(server: StandIn):
+    server.answers.append(saying("Yes."))
+    said = [Message("user", "Hi."), Message("assistant", "Hello!")] * 50
+    async with openai(server, history=6).open() as chat:
+        asked = [ASKED[0], *said, Message("user", "Well?")]
+        assert [piece async for piece in chat.reply(asked)] == ["Yes."]
+    messages = server.requests[0].body["messages"]
+    assert messages[0]["content"] == "You are Ava."
+    assert [len(messages) <= 7, messages[-1]["content"]] == [True, "Well?"]
+
+
 async def test_a_server_of_ones_own_needs_no_key(server: StandIn):
     server.answers.append(saying("Yes."))
     assert await answer(openai(server, api_key=None)) == "Yes."
@@ -133,7 +144,7 @@ async def test_without_key_and_server_it_says_what_to_set():
         (Answer([delta(refusal="I will not")]), "blocked", "refused"),
         (Answer([delta(finish="content_filter"), DONE]), "blocked", "filter"),
         (Answer([delta(finish="stop"), DONE]), "failed", "said nothing"),
-        (Answer([b"data: {not json\n\n"]), "failed", "JSON"),
+        (Answer([b"data: {not json\n\n"]), "failed", "made no sense"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -9,18 +9,24 @@ from contextlib import (
     suppress,
 )
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from anyio import current_time
 
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import AvatarError, CapacityError, ChatError, EngineError
+
+REST: Final = 60.0
+"""Seconds for which an engine that failed is not asked, unless it is the last."""
 
 
 class Chain:
     """A chat engine that falls over to the next one, within the same reply.
 
     Only where nothing was said yet: two halves of different answers make none. And not where
-    an answer was refused: the next engine might be less careful.
+    an answer was refused: the next engine might be less careful. An engine that failed is left
+    alone for a while, so that not every answer waits for it.
 
     Args:
         engines: By name, the favourite first.
@@ -66,6 +72,7 @@ class ChainedChat:
     ) -> None:
         self._doors, self._stack, self._told = doors, stack, told
         self._open: dict[str, Chat] = {}
+        self._rests: dict[str, float] = {}  # until when
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer of the first engine that has one.
@@ -75,6 +82,8 @@ class ChainedChat:
         """
         *_, last = self._doors
         for name in self._doors:
+            if name != last and current_time() < self._rests.get(name, 0):
+                continue
             said = False
             try:
                 chat = await self.get(name)
@@ -85,6 +94,8 @@ class ChainedChat:
                 return
             except (EngineError, CapacityError) as error:
                 refused = isinstance(error, ChatError) and error.reason == "blocked"
+                if not refused:
+                    self._rests[name] = current_time() + REST
                 if said or refused or name == last:
                     raise
                 if self._told:

@@ -15,7 +15,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
-from realtime_avatar.thinking.question import check_question
+from realtime_avatar.thinking.question import check_question, recent
 from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
 
 _KEYS: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -128,7 +128,7 @@ class GeminiChat:
         check_question(messages)
         if not self._client:
             raise ChatError("credentials", _NO_KEY)
-        ask = partial(self._ask, messages)
+        ask = partial(self._ask, recent(messages, self._options.history))
         async with aclosing(answer_with_tools(ask, self._tools)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -271,4 +271,5 @@ def _explain(error: Exception) -> ChatError:
         return ChatError("credentials", f"Vertex AI: {error}")
     if isinstance(error, httpx2.TransportError):
         return ChatError("unreachable", f"Gemini cannot be reached: {type(error).__name__} {error}")
-    return ChatError("failed", f"Gemini: {type(error).__name__}: {error}")
+    # Not its words: some repeat the answer, which may be in no log.
+    return ChatError("failed", f"Gemini's answer made no sense ({type(error).__name__})")

@@ -14,7 +14,7 @@ from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
 from realtime_avatar.thinking.calling import Round, answer_with_tools
-from realtime_avatar.thinking.question import check_question
+from realtime_avatar.thinking.question import check_question, recent
 from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
 from realtime_avatar.thinking.thoughts import Thoughts
 
@@ -97,7 +97,7 @@ class OpenAIChat:
         check_question(messages)
         if self._client is None:
             raise ChatError("credentials", _NO_KEY)
-        ask = partial(self._ask, messages)
+        ask = partial(self._ask, recent(messages, self._options.history))
         async with aclosing(answer_with_tools(ask, self._tools)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -238,7 +238,8 @@ def _explain(error: Exception) -> ChatError:
             "quota" if error.code in ("insufficient_quota", "rate_limit_exceeded") else "failed"
         )
         return ChatError(reason, f"the chat server: {error.message}")
-    return ChatError("failed", f"the chat server: {type(error).__name__}: {error}")
+    # Not its words: some repeat the answer, which may be in no log.
+    return ChatError("failed", f"the chat server's answer made no sense ({type(error).__name__})")
 
 
 def _said(error: Any) -> str:

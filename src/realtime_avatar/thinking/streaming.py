@@ -19,6 +19,7 @@ class RemoteOptions(BaseModel):
 
     Attributes:
         max_tokens: Tokens of one reply, those of unseen thoughts included.
+        history: Messages of the conversation that are told, the person's and the avatar's.
         first_seconds: How long to wait for the first words.
         next_seconds: And for more of them.
     """
@@ -26,6 +27,7 @@ class RemoteOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_tokens: int = Field(1024, ge=16, le=65_536)
+    history: int = Field(40, ge=2, le=10_000)
     first_seconds: float = Field(8, gt=0, le=600)
     next_seconds: float = Field(5, gt=0, le=600)
 
