@@ -40,6 +40,7 @@ class Films:
 
     def keep(self, film: str) -> None:
         """Keep what was written to the place of an id."""
+        self._expire()
         path = self._folder / f"{film}.mp4"
         self._films[film] = _Film(path, path.stat().st_size, current_time() + KEPT)
         while sum(kept.size for kept in self._films.values()) > MOST:
@@ -47,10 +48,13 @@ class Films:
 
     def find(self, film: str) -> Path | None:
         """Return the film of an id, if it is (still) here."""
-        for old in [key for key, kept in self._films.items() if kept.until < current_time()]:
-            self._drop(old)
+        self._expire()
         found = self._films.get(film)
         return found.path if found else None
+
+    def _expire(self) -> None:
+        for old in [key for key, kept in self._films.items() if kept.until < current_time()]:
+            self._drop(old)
 
     def _drop(self, film: str) -> None:
         self._films.pop(film).path.unlink(missing_ok=True)
