@@ -18,7 +18,7 @@ from anyio import (
     sleep,
 )
 
-from realtime_avatar.errors import InputError, StoreError
+from realtime_avatar.errors import AvatarError, InputError, StoreError
 from realtime_avatar.identity.store import Entry, Store
 
 Outcome = Literal["written", "gone", "failing", "lost"]
@@ -183,7 +183,7 @@ class Journal:
                 gone = await self.store.prune(self.now, days=self._days, count=self._count)
                 if gone:
                     self._log.info("old conversations deleted", conversations=gone)
-            except StoreError as error:
+            except AvatarError as error:
                 self._log.error("old conversations cannot be deleted", reason=str(error))
             await sleep(_PRUNING)
 
