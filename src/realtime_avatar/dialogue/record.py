@@ -66,7 +66,7 @@ class Record:
         self._anew()
         if earlier is not None:
             self.id, self._heading, self._there = earlier.id, earlier, True
-            self._shift = max((turn.number for turn in earlier.turns), default=0)
+            self._last = max((turn.number for turn in earlier.turns), default=0)
             self._spent = earlier.length_s + _PAUSE
 
     def begin(self, tell: Callable[[message.Event], None]) -> None:
@@ -117,10 +117,11 @@ class Record:
         if self._heading is None:
             self._begin_heading(journal)
         self._newest = event.turn
+        self._last = journal.number(self.id, self._last)
         now = self._now
         self._turns = {
             event.turn: Turn(
-                number=event.turn + self._shift,
+                number=self._last,
                 said=event.text,
                 at=journal.now,
                 language=event.language,
@@ -133,13 +134,15 @@ class Record:
     def _audible(self, number: int, stages: dict[str, float]) -> None:
         if turn := self._turns.get(number):
             now = self._now
-            asked = now - stages.get("playout", 0.0)  # which is surer than when it was told
+            asked = round(
+                now - stages.get("playout", 0.0), 3
+            )  # which is surer than when it was told
             began = max(0.0, asked - (turn.asked_s - turn.began_s))
             self._change(number, stages=stages, audible_s=now, asked_s=asked, began_s=began)
 
     def _spoken(self, journal: Journal, number: int, text: str) -> None:
         if turn := self._turns.get(number):
-            timeline = (*turn.timeline, (round(self._now, 3), text))
+            timeline = (*turn.timeline, (self._now, text))
             self._change(number, heard=turn.heard + text, state="speaking", timeline=timeline)
             if journal.waiting < _BUSY:
                 self._write(journal, number)
@@ -160,13 +163,14 @@ class Record:
 
     @property
     def _now(self) -> float:
-        return current_time() - self._zero
+        """Of the conversation's clock, seconds, to the millisecond."""
+        return round(current_time() - self._zero, 3)
 
     def _anew(self) -> None:
         self.id = token_urlsafe(16) if self._journal is not None else ""
         self._heading: Heading | None = None
         self._there = False  # whether it is in the store
-        self._shift = -self._newest  # from the session's numbers to the conversation's
+        self._last = 0  # number of a turn in the conversation
         self._spent = 0.0
 
     def _begin_heading(self, journal: Journal) -> None:
@@ -209,10 +213,10 @@ class Record:
         assert self._journal is not None
         assert self._heading is not None
         self._anew()
-        self._shift = 1 - self._newest
         self._begin_heading(self._journal)
         for number, turn in self._turns.items():
-            self._turns[number] = replace(turn, number=number + self._shift)
+            self._last = self._journal.number(self.id, self._last)
+            self._turns[number] = replace(turn, number=self._last)
             self._write(self._journal, number)
         self._say(message.Conversation(id=self.id))
 

@@ -130,7 +130,8 @@ def _cues(who: str, parts: Sequence[tuple[float, str]], end: float) -> list[_Cue
     cues: list[_Cue] = []
     start, text = parts[0][0], f"{who}: "
     for at, unit in [*_units(parts, end), (end, "")]:
-        full = max(map(_width, _wrapped((text + unit).strip()).splitlines())) > _LINE
+        lines = _wrapped((text + unit).strip()).splitlines()
+        full = max(map(_width, lines)) > _LINE
         whole = text.rstrip().endswith(_STOPS) and _width(text) >= _LINE
         if text.strip() and (full or whole or not unit):
             cues.append(_Cue(start, at, " ".join(text.split())))
@@ -160,6 +161,9 @@ def _wrapped(text: str) -> str:
 
 
 def _width(text: str) -> int:
+    """Return the columns of a text: Chinese characters take two."""
+    if text.isascii():
+        return len(text)
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

@@ -18,7 +18,7 @@ from anyio import (
     sleep,
 )
 
-from realtime_avatar.errors import InputError, StoreError
+from realtime_avatar.errors import AvatarError, InputError, StoreError
 from realtime_avatar.identity.store import Entry, Store
 
 Outcome = Literal["written", "gone", "failing", "lost"]
@@ -28,6 +28,7 @@ it is tried again; it was given up."""
 WAITING: Final = 512
 """Entries that may wait for a database that is slow or away; more are lost."""
 
+_NUMBERED: Final = 10_000  # conversations whose last turn's number is remembered
 _BATCH: Final = 64  # entries of one transaction
 _RETRIES: Final = (0.5, 1.0, 2.0, 5.0, 15.0)  # seconds before another try; then always the last
 _LAST: Final = 3.0  # seconds at the end for what still waits
@@ -65,6 +66,7 @@ class Journal:
         self.store, self.failing = store, False
         self._days, self._count, self._clock = days, count, clock
         self._send, self._queue = create_memory_object_stream[_Waiting](WAITING)
+        self._numbers: dict[str, int] = {}  # the last one of each conversation, the newest last
         self._closing, self._ended = Event(), Event()
         self._log = structlog.stdlib.get_logger("realtime_avatar")
 
@@ -77,6 +79,22 @@ class Journal:
     def waiting(self) -> int:
         """How many entries wait."""
         return self._queue.statistics().current_buffer_used
+
+    def number(self, conversation: str, after: int) -> int:
+        """Return the number of the next turn of a conversation, which no other turn gets.
+
+        One may go on in two sessions at once: in two windows, or while a connection that
+        was lost is not yet known to be.
+
+        Args:
+            conversation: Its id.
+            after: The number that is known to be the last one.
+        """
+        number = max(self._numbers.pop(conversation, 0), after) + 1
+        self._numbers[conversation] = number
+        if len(self._numbers) > _NUMBERED:
+            del self._numbers[next(iter(self._numbers))]
+        return number
 
     def write(self, entry: Entry, tell: Callable[[Outcome], None]) -> None:
         """Have a turn written soon; never waits.
@@ -165,7 +183,7 @@ class Journal:
                 gone = await self.store.prune(self.now, days=self._days, count=self._count)
                 if gone:
                     self._log.info("old conversations deleted", conversations=gone)
-            except StoreError as error:
+            except AvatarError as error:
                 self._log.error("old conversations cannot be deleted", reason=str(error))
             await sleep(_PRUNING)
 

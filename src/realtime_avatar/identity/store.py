@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import structlog
-from anyio import CancelScope, sleep
+from anyio import CancelScope, sleep, to_thread
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -157,8 +157,13 @@ class Store:
                 )
                 found = [dict(row) for row in (await connection.execute(rows)).mappings()]
                 if query.strip():
-                    for row in found:
-                        row["excerpt"] = await self._excerpt(connection, row["id"], query)
+                    texts = [await self._match(connection, row["id"], query) for row in found]
+                    # Somebody may be talking meanwhile.
+                    parts = await to_thread.run_sync(
+                        lambda: [excerpt(said, query) for said in texts]
+                    )
+                    for row, part in zip(found, parts, strict=True):
+                        row["excerpt"] = part
         return Page(tuple(Summary(**row) for row in found), total or 0)
 
     def _has(self, wanted: Sequence[Sequence[str]]) -> ColumnElement[bool]:
@@ -172,11 +177,11 @@ class Store:
         simple = literal_column("'simple'")
         return func.to_tsvector(simple, _turns.c.words).op("@@")(func.to_tsquery(simple, terms))
 
-    async def _excerpt(self, connection: AsyncConnection, key: str, query: str) -> str:
+    async def _match(self, connection: AsyncConnection, key: str, query: str) -> str:
         here = and_(_turns.c.conversation == key, self._has(phrases(query)))
         turns = select(_turns.c.said, _turns.c.heard).where(here).order_by(_turns.c.number).limit(1)
         row = (await connection.execute(turns)).first()
-        return excerpt(f"{row.said}\n{row.heard}".strip(), query) if row else ""
+        return f"{row.said}\n{row.heard}".strip() if row else ""
 
     async def get(self, key: str, owner: str | None) -> Conversation:
         """Return a conversation with all its turns.

@@ -6,6 +6,8 @@ their characters is a word, and what is searched for is a phrase of them.
 
 import re
 import unicodedata
+from functools import lru_cache
+from itertools import accumulate
 from typing import Final
 
 _UNSPACED: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -15,9 +17,14 @@ _AROUND: Final = 60  # characters of an excerpt, on each side
 
 def words(text: str) -> list[str]:
     """Return the words of a text, letters and digits only."""
-    parts = unicodedata.normalize("NFKD", text)
-    plain = "".join(letter for letter in parts if not unicodedata.combining(letter))
-    return _WORD.findall(unicodedata.normalize("NFC", plain).casefold())
+    return _WORD.findall("".join(map(_plain, text)))
+
+
+@lru_cache(4096)
+def _plain(letter: str) -> str:
+    parts = unicodedata.normalize("NFKD", letter)
+    bare = "".join(part for part in parts if not unicodedata.combining(part))
+    return unicodedata.normalize("NFC", bare).casefold()
 
 
 def phrases(query: str) -> list[list[str]]:
@@ -27,12 +34,14 @@ def phrases(query: str) -> list[list[str]]:
 
 def excerpt(text: str, query: str) -> str:
     """Return the part of a text in which the first phrase that it holds stands."""
-    lengths = [len(words(text[:end])) for end in range(len(text) + 1)]
-    here, at = words(text), 0
+    letters = [_plain(letter) for letter in text]
+    found = list(_WORD.finditer("".join(letters)))
+    here, at = [match[0] for match in found], 0
     for phrase in phrases(query):
-        found = _at(here, phrase)
-        if found is not None:
-            at = next(end for end, count in enumerate(lengths) if count > found) - 1
+        place = _at(here, phrase)
+        if place is not None:
+            ends = accumulate(map(len, letters))
+            at = next(at for at, end in enumerate(ends) if end > found[place].start())
             break
     start, end = max(0, at - _AROUND), min(len(text), at + _AROUND)
     before, after = "…" if start else "", "…" if end < len(text) else ""

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Final
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
 from realtime_avatar.identity.export import MEDIA, Format, describe, export
@@ -59,7 +60,8 @@ async def list_conversations(
 @conversations.get("/{conversation}")
 async def get_conversation(conversation: str, store: Kept, owner: Owner) -> dict[str, Any]:
     """Return one with all its turns."""
-    return describe(await store.get(conversation, owner))
+    found = await store.get(conversation, owner)
+    return await to_thread.run_sync(describe, found)  # it may be long, and somebody be talking
 
 
 @conversations.get("/{conversation}/export")
@@ -74,9 +76,8 @@ async def export_conversation(
     media, ending = MEDIA[format]
     name = f"conversation-{found.started:%Y-%m-%d}.{ending}"
     disposition = f'attachment; filename="{name}"'
-    return Response(
-        export(found, format), media_type=media, headers={"Content-Disposition": disposition}
-    )
+    text = await to_thread.run_sync(export, found, format)
+    return Response(text, media_type=media, headers={"Content-Disposition": disposition})
 
 
 @conversations.delete("/{conversation}", status_code=204)
