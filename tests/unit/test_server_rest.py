@@ -122,10 +122,17 @@ async def test_a_film_is_sent_or_linked(path: str):
 async def test_somebody_else_can_be_animated():
     async with open_site() as site:
         portrait = default_portrait().read_bytes()
-        response = await site.http.post("/api/v1/animate", files=sound(portrait=portrait))
+        files = sound(portrait=portrait)
+        response = await site.http.post("/api/v1/animate", files=files)
+        assert response.status_code == 403
+        assert "nobody has agreed" in response.json()["error"]
+        data = {"person": "Me"}
+        response = await site.http.post("/api/v1/animate", files=files, data=data)
         assert response.status_code == 200
         assert len(site.service.avatars._brought) == 0
-        response = await site.http.post("/api/v1/animate", files=sound(portrait=b"GIF89a"))
+        response = await site.http.post(
+            "/api/v1/animate", files=sound(portrait=b"GIF89a"), data=data
+        )
         assert response.status_code == 422
         assert "picture" in response.json()["error"]
 

@@ -1,0 +1,1 @@
+"""Who may be heard and seen: voices and portraits, each with the consent of its owner."""
