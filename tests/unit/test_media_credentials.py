@@ -11,13 +11,13 @@ from cryptography import x509
 from realtime_avatar.errors import InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.credentials import make_certificate, read_credentials, sign_film
-from realtime_avatar.media.mp4 import Mp4Writer
+from realtime_avatar.media.mp4 import Format, Mp4Writer
 
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     path = tmp_path / "film.mp4"
-    writer = Mp4Writer(path, 64, 64, 25, 24_000)
+    writer = Mp4Writer(path, Format(64, 64, 25, 24_000))
     for index in range(10):
         picture = np.full((64, 64, 3), 20 * index, np.uint8)
         writer.write(Shot(Audio(np.zeros(960, np.int16), 24_000, index * 960), picture))
