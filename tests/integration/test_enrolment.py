@@ -145,7 +145,9 @@ async def test_the_server_enrols_lists_exports_and_revokes(recordings: Path):
         assert {"id": "Jack", "name": "Jack"}.items() <= options["voices"][-1].items()
         listed = (await http.get("/api/v1/voices")).json()
         assert listed[-1]["id"] == "Jack"
-        said = await http.post("/v1/audio/speech", json={"input": "Hello", "voice": "Jack"})
+        said = await http.post(
+            "/v1/audio/speech", json={"model": "tts-1", "input": "Hello", "voice": "Jack"}
+        )
         assert said.status_code == 200
         record = (await http.get("/api/v1/people/jack/consent")).json()
         assert record["consent"]["person"] == "John"
