@@ -141,7 +141,7 @@ export const TEMPLATE = `
       <h2 id="enrol-title"></h2>
       <div class="for-voice">
         <p>Read this aloud in a quiet room, or bring a recording of ten to thirty seconds:</p>
-        <blockquote>When the sunlight strikes raindrops in the air, they act as a prism and form a rainbow. The rainbow is a division of white light into many beautiful colors. These take the shape of a long round arch, with its path high above, and its two ends apparently beyond the horizon.</blockquote>
+        <blockquote>Good morning! I usually wake up early, open the window and listen to the birds for a while. Then I make a cup of coffee, feed the cat, and read what happened in the world. On Saturdays we go to the market by the river, where an old man sells fresh bread, cheese and very sweet oranges.</blockquote>
         <p><small>The avatar then speaks with the voice of its own that is most like it: this is voice matching rather than cloning. It can be used after some seconds, and becomes more alike in the minutes after, while nobody talks.</small></p>
         <div class="ways">
           <button type="button" class="plain record">Record</button>
