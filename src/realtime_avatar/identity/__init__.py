@@ -1,1 +1,1 @@
-"""Who takes part and what was said: the store behind conversations."""
+"""Who takes part: voices and portraits with their owners' consent, and what was said."""
