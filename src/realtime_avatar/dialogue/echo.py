@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from realtime_avatar.dialogue.bands import BANDS, HOP, Bands
 from realtime_avatar.hearing.activity import RATE
 from realtime_avatar.media import Audio
+from realtime_avatar.media.live import LivePlayout
 from realtime_avatar.media.resample import Resampler
 
 FADE: Final = 10**-0.1  # of a sound in a room, power a frame: 60 dB in 0.6 s
@@ -64,6 +65,17 @@ class Echo:
         first, last = (start - self._start) // HOP, (end - self._start) // HOP
         audible = self._due.get(first, last).mean(1) > AUDIBLE
         return bool(audible.any()) and self._known and self._share(first, last) < SHARE
+
+    async def follow(self, playout: LivePlayout) -> None:
+        """Take all that is played out, until cancelled."""
+        due: int | None = None
+        async with playout.beats() as beats:
+            async for beat in beats:
+                audio = beat.audio
+                if due is not None and audio.start > due:  # beats were lost in a stall
+                    self.played(Audio.silence(audio.start - due, audio.rate, due))
+                self.played(audio)
+                due = audio.end
 
     def played(self, audio: Audio) -> None:
         """Take what is played now: consecutive beats of the playout, silent ones too."""

@@ -116,8 +116,9 @@ class Session:
     async def run(self) -> None:
         """Converse until cancelled, or until `finish` was called and all has been said."""
         async with self._tell, create_task_group() as tasks:
-            for task in (self.playout.run, self._listen, self._follow_echo, self._warm):
+            for task in (self.playout.run, self._listen, self._warm):
                 tasks.start_soon(task)
+            tasks.start_soon(self._echo.follow, self.playout)
             self._record.begin(self._emit)
             self._emit(message.State(state=self._state))
             async for item in self._inbox:
@@ -139,16 +140,6 @@ class Session:
             await self._listener.listen(self._uplink.audio(), self._post)
         except AvatarError as error:
             self._emit(message.Problem(message=f"{error}; you can still type", stage="detector"))
-
-    async def _follow_echo(self) -> None:
-        due: int | None = None
-        async with self.playout.beats() as beats:
-            async for beat in beats:
-                audio = beat.audio
-                if due is not None and audio.start > due:  # beats were lost in a stall
-                    self._echo.played(Audio.silence(audio.start - due, audio.rate, due))
-                self._echo.played(audio)
-                due = audio.end
 
     def _post(self, item: Cue | message.Command) -> None:
         try:
