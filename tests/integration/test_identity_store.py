@@ -74,6 +74,7 @@ async def test_a_turn_comes_back_as_it_was_written_last(kept: Store) -> None:
         audible_s=3.0,
         ended_s=4.125,
         stages={"chat": 0.5, "playout": 0.75},
+        sources=({"document": "leaflet.pdf", "place": "page 2", "text": "Sí"},),
         timeline=((3.0, "Sí, "), (3.5, "你好.")),
     )
     assert await kept.write([first, entry("c1", 2, "Bye")]) == [True, True]
@@ -229,9 +230,9 @@ async def test_a_database_of_the_first_revision_is_brought_up_to_date(where: str
         await connection.execute(
             text(
                 "INSERT INTO turns (conversation, number, said, at, language, heard, unheard,"
-                " state, problem, began_s, asked_s, stages, timeline) VALUES ('old', 1,"
+                " state, problem, began_s, asked_s, stages, sources, timeline) VALUES ('old', 1,"
                 " 'Where is the heron?', :at, 'en', 'In Málaga.', '', 'answered', '', 1, 2,"
-                " '{}', '[]')"
+                " '{}', '[]', '[]')"
             ).bindparams(at=START if "postgresql" in where else str(START.replace(tzinfo=None)))
         )
     async with open_store(where) as store:

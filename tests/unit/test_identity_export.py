@@ -31,6 +31,7 @@ TALK = Conversation(
             audible_s=5.25,
             ended_s=11.0,
             stages={"playout": 0.75},
+            sources=({"document": "weather.md", "place": "", "text": "Sunny"},) * 2,
             timeline=tuple(zip((5.25, 7.0, 8.75), PARTS, strict=True)),
         ),
         Turn(
@@ -61,6 +62,8 @@ MARKDOWN = """\
 with me?
 
 **Ava** (0:05): It will be sunny, with rain in the evening. Take an umbrella and a warm coat.
+
+From weather.md
 
 **You** (60:01): 明天会下雨吗？
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from anyio import CancelScope, Event, current_time
 
-from realtime_avatar.dialogue.events import Source
+from realtime_avatar.dialogue.events import Finished, Source
 from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.telemetry.timings import Timings
 from realtime_avatar.thinking.knowledge import Passage
@@ -76,6 +76,12 @@ class Answering:
             if stage is not None and stage.first is not None:
                 marks[name] = self.timings.start + stage.first
         return {name: at - self.asked for name, at in sorted(marks.items(), key=lambda m: m[1])}
+
+    def finished(self) -> Finished:
+        """Return its end, as the page is told of it."""
+        return Finished(
+            turn=self.number, heard=self.heard, unheard=self.unheard, interrupted=self.cut
+        )
 
     async def stop(self) -> None:
         """End it; return when every stage has let go of its engine."""

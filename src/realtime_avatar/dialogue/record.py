@@ -89,6 +89,8 @@ class Record:
                 self._asked(self._journal, event)
             case message.TurnTimings(turn=number, stages=stages):
                 self._audible(number, stages)
+            case message.Cited(turn=number, sources=sources):
+                self._change(number, sources=tuple(source.model_dump() for source in sources))
             case message.Words(turn=number, text=text):
                 self._spoken(self._journal, number, text)
             case message.Problem(stage=stage, message=problem) if stage in _ANSWERS:

@@ -335,13 +335,7 @@ class Session:
     def _conclude(self, answering: Answering, failures: Sequence[Exception]) -> None:
         for failure in failures:
             self._report(failure)
-        finished = message.Finished(
-            turn=answering.number,
-            heard=answering.heard,
-            unheard=answering.unheard,
-            interrupted=answering.cut,
-        )
-        self._emit(finished)
+        self._emit(answering.finished())
         if not answering.cut:
             self._show("idle")
 

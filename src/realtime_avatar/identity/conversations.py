@@ -28,6 +28,8 @@ class Turn:
         audible_s: When the answer was first heard; None if it was not.
         ended_s: When it ended; None if that is not known.
         stages: Seconds from the person's last sound to each stage's first result, by name.
+        sources: Passages of the avatar's documents that it had looked up for the answer:
+            `document`, `place` and `text` of each.
         timeline: The avatar's words, each part with the time at which it began to be heard.
     """
 
@@ -44,6 +46,7 @@ class Turn:
     audible_s: float | None = None
     ended_s: float | None = None
     stages: dict[str, float] = field(default_factory=dict[str, float])
+    sources: tuple[dict[str, str], ...] = ()
     timeline: tuple[tuple[float, str], ...] = ()
 
 

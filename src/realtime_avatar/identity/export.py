@@ -70,6 +70,9 @@ def _markdown(conversation: Conversation) -> str:
             words = " ".join(filter(None, (heard, cut and f"~~{cut}~~")))
             at = _clock(turn.audible_s if turn.audible_s is not None else turn.asked_s)
             lines += [f"**{_escape(conversation.name)}** ({at}): {words}", ""]
+        if turn.sources:
+            named = dict.fromkeys(source["document"] for source in turn.sources)
+            lines += [f"From {_escape(', '.join(named))}", ""]
         if note := _note(turn):
             lines += [f"*{_escape(note)}*", ""]
     return "\n".join(lines)

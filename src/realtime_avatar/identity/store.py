@@ -281,6 +281,7 @@ async def open_store(database: str = "") -> AsyncGenerator[Store]:
 
 def _turn(row: Any) -> Turn:
     fields = {name: row[name] for name in Turn.__dataclass_fields__}
+    fields["sources"] = tuple(fields["sources"])
     fields["timeline"] = tuple((at, part) for at, part in fields["timeline"])
     return Turn(**fields)
 

@@ -112,8 +112,8 @@ function record({ id, started, turns }) {
     id,
     kept: id,
     started: Date.parse(started),
-    turns: turns.map(({ number, said, language, heard, unheard, stages }) => ({
-      ...{ id: number, said, final: true, language, heard, cut: unheard, stages },
+    turns: turns.map(({ number, said, language, heard, unheard, stages, sources }) => ({
+      ...{ id: number, said, final: true, language, heard, cut: unheard, stages, sources },
       ...{ finished: true, kept: true },
     })),
   };
