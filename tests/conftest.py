@@ -13,6 +13,21 @@ from realtime_avatar.media import Audio
 from realtime_avatar.models.store import ModelStore
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_credentials(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Films are not signed with the user's certificate, nor the user's voices looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVATAR_CREDENTIALS", str(tmp_path_factory.mktemp("credentials")))
+        patch.setenv("AVATAR_PEOPLE", str(tmp_path_factory.mktemp("people")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins without voices and records of consent."""
+    monkeypatch.setenv("AVATAR_PEOPLE", str(tmp_path / "people"))
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

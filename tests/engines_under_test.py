@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from llama_server import KEY, llama_server
 from realtime_avatar.bench.stand_in import serve
 from realtime_avatar.engines.registry import Kind
+from stand_ins import standing_in
 
 ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
     "detector": [("fake", {}), ("silero", {})],
@@ -19,11 +23,21 @@ ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
         ("openai", {"api_key": KEY, "max_tokens": 32, "first_seconds": 60}),
         ("scripted", {"replies": ["Paris is.", "That is all I know."]}),
     ],
-    "voice": [("fake", {}), ("hibari", {}), ("kokoro", {})],
+    "voice": [
+        ("fake", {}),
+        ("hibari", {}),
+        ("kokoro", {}),
+        ("openai-speech", {}),
+        ("pocket-tts", {}),
+        ("xtts", {}),
+    ],
     "face": [("fake", {}), ("photo", {})],
 }
 
-WEIGHTLESS = {"fake", "gemini", "hibari", "openai", "scripted", "silero"}
+STOOD_IN = {"openai-speech", "pocket-tts", "xtts"}
+"""Run on stand-ins (`stand_ins.py`): their weights or servers cannot be had everywhere."""
+
+WEIGHTLESS = {"fake", "gemini", "hibari", "openai", "scripted", "silero", *STOOD_IN}
 """Those that need no model of the catalogue: theirs comes with a library, or is elsewhere."""
 
 
@@ -39,8 +53,15 @@ async def _openai() -> AsyncGenerator[dict[str, Any]]:
         yield {"base_url": server.url}
 
 
+@asynccontextmanager
+async def _stand_in(name: str) -> AsyncGenerator[dict[str, Any]]:
+    with TemporaryDirectory() as folder, standing_in(name, Path(folder)) as options:
+        yield options
+
+
 SERVERS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "gemini": _gemini,
     "openai": _openai,
+    **{name: partial(_stand_in, name) for name in STOOD_IN},
 }
 """What an engine talks to: a context of the options that it needs for that."""

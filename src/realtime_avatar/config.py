@@ -81,7 +81,8 @@ class Settings(BaseSettings):
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
         chat: Engine that thinks of an answer, or several: where one has none, the next is asked.
-        voice: Engine that speaks each language: "engine" or "engine:speaker".
+        voice: Who speaks each language: "engine", "engine:speaker", or an enrolled voice's name.
+        cloner: Engine that speaks with the voices of people.
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
         mcp: Servers of further tools, by a name of the owner's.
         tool_seconds: How long one call may take.
         models: Folder of the model store; by default in the user's cache.
+        people: Folder of enrolled voices and of records of consent; by default in the user's data.
         offline: Never fetch anything.
         threads: How many an engine may compute with at once.
         host: Address that the server listens on.
@@ -142,6 +144,7 @@ class Settings(BaseSettings):
     endpointer: str = "smart-turn"
     chat: str | Annotated[tuple[str, ...], Field(min_length=1)] = "llama"
     voice: dict[str, str] = {"en": "hibari", "zh": "kokoro", "es": "kokoro"}
+    cloner: str = "kokoro"
     face: str = "photo"
     emotion: Emotion = "warm"
     engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
@@ -150,6 +153,7 @@ class Settings(BaseSettings):
     mcp: dict[str, McpServer] = {}
     tool_seconds: float = Field(default=10, gt=0, le=600)
     models: Path | None = None
+    people: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)
     host: str = "127.0.0.1"

@@ -19,6 +19,7 @@ recognizer = "fake"
 endpointer = "fake"
 chat = "fake"
 face = "fake"
+cloner = "fake"
 threads = 1
 
 [voice]

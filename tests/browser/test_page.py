@@ -200,6 +200,14 @@ def test_captions_never_cut_a_line_in_half(server: Server, visit: Visit) -> None
 def test_a_dropped_portrait_becomes_the_avatar(server: Server, visit: Visit) -> None:
     person = visit(server.address)
     drop(person, "ada_lovelace.png", portrait())
+    dialog = person.page.get_by_role("dialog", name="Whose portrait is it?")
+    assert barriers(person) == []
+    # Nothing is sent before somebody has agreed.
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog).to_be_visible()
+    with person.page.expect_request("**/api/v1/avatars?*") as brought:
+        agree(person, "Ada Lovelace")
+    assert "person=Ada+Lovelace" in brought.value.url
     expect(person.page.get_by_role("heading", name="Talk with ada lovelace")).to_be_visible()
     with person.page.expect_request("**/api/v1/sessions") as asked:
         person.start(microphone=False)
@@ -215,7 +223,55 @@ def test_a_dropped_portrait_becomes_the_avatar(server: Server, visit: Visit) -> 
 def test_a_portrait_that_cannot_be_used_is_explained(server: Server, visit: Visit) -> None:
     person = visit(server.address)
     drop(person, "notes.txt", b"not a picture", "text/plain")
-    expect(person.page.get_by_role("alert")).to_contain_text("The portrait must be a picture")
+    agree(person, "Ada Lovelace")
+    problem = person.find("dialog [role=alert]")
+    expect(problem).to_contain_text("The portrait must be a picture")
+    person.page.get_by_role("button", name="Cancel").click()
+    expect(person.page.get_by_role("dialog", name="Whose")).to_have_count(0)
+
+
+@pytest.mark.weights
+def test_a_voice_is_brought_with_consent_and_withdrawn(
+    server: Server, visit: Visit, recordings: Path
+) -> None:
+    person = visit(server.address)
+    page = person.page
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Add a voice").click()
+    dialog = page.get_by_role("dialog", name="Add a voice")
+    expect(dialog).to_contain_text("voice matching rather than cloning")
+    assert barriers(person) == []
+    dialog.get_by_role("textbox", name="Name of the voice").fill("Ada")
+    agree(person, "Ada Lovelace")
+    expect(dialog.get_by_role("alert")).to_contain_text("choose a recording")
+    person.find("dialog [name=recording]").set_input_files(recordings / "jfk.wav")
+    with page.expect_request("**/api/v1/voices") as brought:
+        dialog.get_by_role("button", name="Add").click()
+    told = sent(brought.value)
+    assert told["person"] == "Ada Lovelace"
+    assert told["words"].startswith("This is my own voice")
+    assert told["recording"].startswith("UklGR")  # RIFF
+    expect(dialog).to_have_count(0)
+    expect(person.find(".notices")).to_contain_text("The voice “Ada” is ready.")
+    expect(person.find("[name=voice]")).to_have_value("Ada")
+    expect(person.find(".people")).to_contain_text("Ada Lovelace agreed")
+    # It is spoken with.
+    page.locator("#settings .close-panel").click()
+    with page.expect_request("**/api/v1/sessions") as asked:
+        person.start(microphone=False)
+    assert sent(asked.value)["voice"] == "Ada"
+    person.type("Hello")
+    person.wait_event("finished")
+    # Withdrawn, it is in no list any more.
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Withdraw consent and delete the voice “Ada”").click()
+    expect(person.find(".people li")).to_have_count(0)
+    expect(person.find("[name=voice]")).to_have_value("")
+
+
+def test_the_page_says_that_the_avatar_is_an_ai(server: Server, visit: Visit) -> None:
+    person = visit(server.address)
+    expect(person.find(".who")).to_contain_text("AI")
 
 
 def test_the_latency_panel_is_on_a_key(server: Server, visit: Visit) -> None:
@@ -375,6 +431,14 @@ def portrait() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (256, 256), (180, 140, 120)).save(file, "PNG")
     return file.getvalue()
+
+
+def agree(person: Person, who: str) -> None:
+    """Say whose voice or portrait it is, and agree."""
+    dialog = person.find("dialog")
+    dialog.get_by_role("textbox", name="Who it is").fill(who)
+    dialog.get_by_role("checkbox").check()
+    dialog.get_by_role("button", name="Add", exact=True).click()
 
 
 def drop(person: Person, name: str, content: bytes, kind: str = "image/png") -> None:

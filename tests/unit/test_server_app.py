@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,9 @@ import pytest
 from live import open_site
 from realtime_avatar.dialogue import events
 from realtime_avatar.face.portrait import default_portrait
+from realtime_avatar.identity.consent import WORDING, agree
+from realtime_avatar.identity.records import Records
+from realtime_avatar.media.credentials import now
 
 pytestmark = pytest.mark.anyio
 DOCS = Path(__file__).parents[2] / "docs"
@@ -99,7 +103,7 @@ async def test_ending_a_session_that_has_ended_is_no_error():
 async def test_a_portrait_becomes_an_avatar_that_only_its_owner_finds():
     async with open_site() as site:
         response = await site.http.post(
-            "/api/v1/avatars?name=%20Me%20%20myself",
+            "/api/v1/avatars?name=%20Me%20%20myself&person=Me",
             content=default_portrait().read_bytes(),
             headers={"Content-Type": "image/jpeg"},
         )
@@ -114,14 +118,42 @@ async def test_a_portrait_becomes_an_avatar_that_only_its_owner_finds():
         assert site.service.avatars.get(avatar["id"]).name == "Me myself"
 
 
+async def test_no_portrait_is_shown_without_consent_or_after_its_end():
+    async with open_site() as site:
+        image, kind = default_portrait().read_bytes(), {"Content-Type": "image/jpeg"}
+        path = "/api/v1/avatars"
+        refused = await site.http.post(path, content=image, headers=kind)
+        assert refused.status_code == 403
+        assert "nobody has agreed" in refused.json()["error"]
+        when = now().isoformat()
+        asked = {"person": "Ann", "agreed": when}
+        brought = await site.http.post(path, content=image, headers=kind, params=asked)
+        avatar = brought.json()
+        (record,) = [one for one in Records().all() if one["kind"] == "portrait"]
+        assert record["consent"]["person"] == "Ann"
+        assert record["consent"]["words"] == WORDING["portrait"]
+        assert (await site.http.delete(f"{path}/{avatar['id']}")).status_code == 204
+        assert (await site.http.get(avatar["picture"])).status_code == 422
+        assert Records().all() == []
+        # What was agreed to before counts no longer; agreeing anew does.
+        again = await site.http.post(path, content=image, headers=kind, params=asked)
+        assert again.status_code == 403
+        later = {"person": "Ann", "agreed": (now() + timedelta(seconds=2)).isoformat()}
+        again = await site.http.post(path, content=image, headers=kind, params=later)
+        assert again.status_code == 201
+        Records().revoke(record["consent"]["sample"], now())  # by the command line
+        assert (await site.http.get(again.json()["picture"])).status_code == 422
+
+
 async def test_portraits_are_forgotten_when_many_others_come(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("realtime_avatar.server.avatars._BROUGHT", 2)
     monkeypatch.setattr("realtime_avatar.server.avatars.SIDE", 64)
     async with open_site() as site:
         image = default_portrait().read_bytes()
-        one, two = [(await site.service.avatars.add(image, "")).id for _ in range(2)]
+        agreed = agree("portrait", "Me", WORDING["portrait"], image, now())
+        one, two = [(await site.service.avatars.add(image, "", agreed)).id for _ in range(2)]
         site.service.avatars.get(one)
-        await site.service.avatars.add(image, "")
+        await site.service.avatars.add(image, "", agreed)
         site.service.avatars.get(one)  # it was used since
         response = await site.http.get(f"/api/v1/avatars/{two}/picture")
         assert response.status_code == 422
@@ -141,7 +173,7 @@ async def test_portraits_are_forgotten_when_many_others_come(monkeypatch: pytest
 async def test_a_bad_portrait_is_refused_in_words(content: bytes, kind: str, status: int, why: str):
     async with open_site() as site:
         response = await site.http.post(
-            "/api/v1/avatars", content=content, headers={"Content-Type": kind}
+            "/api/v1/avatars?person=Me", content=content, headers={"Content-Type": kind}
         )
         assert response.status_code == status
         assert any(part in response.json()["error"] for part in why.split("|"))

@@ -125,11 +125,15 @@ async def test_a_film_is_sent_or_linked(site: Site, path: str):
 
 
 async def test_somebody_else_can_be_animated(site: Site):
-    portrait = default_portrait().read_bytes()
-    response = await site.http.post("/api/v1/animate", files=sound(portrait=portrait))
+    files, data = sound(portrait=default_portrait().read_bytes()), {"person": "Me"}
+    response = await site.http.post("/api/v1/animate", files=files)
+    assert response.status_code == 403
+    assert "nobody has agreed" in response.json()["error"]
+    response = await site.http.post("/api/v1/animate", files=files, data=data)
     assert response.status_code == 200
     assert len(site.service.avatars._brought) == 0
-    response = await site.http.post("/api/v1/animate", files=sound(portrait=b"GIF89a"))
+    files = sound(portrait=b"GIF89a")
+    response = await site.http.post("/api/v1/animate", files=files, data=data)
     assert response.status_code == 422
     assert "picture" in response.json()["error"]
 

@@ -5,7 +5,6 @@ the questions stand in it at fixed times, and where each was spoken is found aga
 the page heard of its own microphone.
 """
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from realtime_avatar.bench.live_plan import Plan
 from realtime_avatar.bench.live_question import HOP, RATE, levels, read_question, with_room
 from realtime_avatar.errors import EngineError
+from realtime_avatar.media import Audio
+from realtime_avatar.media.read import write_wav
 
 LEAD: Final = 15.0
 """Seconds until the first question: for browser, call and face to be there."""
@@ -56,11 +57,7 @@ class Script:
 
     def write(self, path: Path) -> None:
         """Write it as a WAV file."""
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(RATE)
-            file.writeframes(self.pcm.astype("<i2").tobytes())
+        write_wav(Audio(self.pcm, RATE, 0), path)
 
 
 def script(plan: Plan) -> Script:

@@ -2,25 +2,21 @@
 
 import os
 import tempfile
-import tomllib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import asdict
-from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
+from realtime_avatar.bench.heard_back import gold, hear_back
 from realtime_avatar.bench.machine import environment_size, peak_memory, size_of
 from realtime_avatar.config import Settings
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.one_shot import answer_file, bundled, enrol, hear
 from realtime_avatar.engines.ports import Speaker, VoiceEngine
-from realtime_avatar.hearing.score import character_errors, word_errors
-from realtime_avatar.media.audio import join
+from realtime_avatar.hearing.score import word_errors
 from realtime_avatar.media.read import read_audio
-from realtime_avatar.media.resample import resample
 
 SPEECH = {
     "jfk.wav": "And so, my fellow Americans, ask not what your country can do for you, "
@@ -153,32 +149,16 @@ async def answers(settings: Settings, runs: int) -> Report:
 
 async def heard_back(settings: Settings, runs: int) -> Report:
     """The voices' sentences, heard by the recogniser: words or characters that come out wrong."""
-    sentences = tomllib.loads(
-        (files("realtime_avatar") / "voice" / "sentences.toml").read_text("utf-8")
-    )
     report: Report = {}
     async with Ensemble(settings) as ensemble:
         for language in settings.voice:
             engine, speaker = await ensemble.voice(language)
-            pinned = Ensemble(settings.model_copy(update={"language": language}), ensemble.store)
-            score = (
-                character_errors if language == "zh" else partial(word_errors, language=language)
-            )
-            wrong = total = 0
-            misheard: list[Report] = []
-            async with pinned, engine.open(language=language, speaker=speaker) as voice:
-                for sentence in sentences[language]:
-                    said = join([audio async for audio in voice.speak(_once(sentence["text"]))])
-                    text = (await hear(pinned, resample(said, 16_000))).text
-                    reference = sentence.get("heard", sentence["text"])
-                    errors, count = score(reference, text)
-                    wrong, total = wrong + errors, total + count
-                    if errors:
-                        misheard.append({"said": sentence["text"], "heard": text, "wrong": errors})
+            sentences = gold(language)
+            heard = await hear_back(ensemble, engine, speaker, language, sentences)
             report[language] = {
-                "sentences": len(sentences[language]),
-                "rate": wrong / total,
-                "misheard": misheard,
+                "sentences": len(sentences),
+                "rate": heard.rate,
+                "misheard": heard.misheard,
             }
     return report
 

@@ -99,3 +99,69 @@ def _row(portrait: dict[str, Any]) -> list[str]:
 
 
 _SEEN = ("jawOpen", "lower lip", "pucker")
+
+
+@app.command()
+def voice(
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Folder of WAV files, one speaker each, with a .txt of what is said."),
+    ] = None,
+    sentences: Annotated[
+        int, typer.Option(min=1, max=20, help="Of the gold set that each voice speaks.")
+    ] = 20,
+    refine: Annotated[
+        bool, typer.Option(help="Learn voices in full, two minutes each, or only guess them.")
+    ] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here too.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report in Markdown, with spectrograms beside it.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="JSON of an earlier run; being worse is exit code 1.")
+    ] = None,
+) -> None:
+    """Hear the voices back, learn a voice from each recording, and measure how alike it is."""
+    from functools import partial
+    from json import dumps, loads
+
+    import anyio
+
+    from realtime_avatar.bench import voice_report
+    from realtime_avatar.bench.voice import evaluate
+    from realtime_avatar.config import load_settings
+
+    if samples and not samples.is_dir():
+        raise InputError(f"there is no folder {samples}")
+    try:
+        before = loads(baseline.read_text("utf-8")) if baseline else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{baseline} is no earlier evaluation: {error}") from error
+    pictures = report.with_suffix("") if report else None
+    try:
+        if pictures:
+            pictures.mkdir(parents=True, exist_ok=True)
+        with working("Measuring", quiet=json):
+            found = anyio.run(
+                partial(
+                    evaluate, load_settings(), samples,
+                    sentences=sentences, refine=refine, pictures=pictures,
+                )
+            )  # fmt: skip
+        text = voice_report.markdown(found, Path(pictures.name) if pictures else None)
+        if out:
+            out.write_text(dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
+        if report:
+            report.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write the report: {error.strerror}") from error
+    if json:
+        print_json(found)
+    else:
+        print(text)
+    worse = voice_report.regressions(found, before) if before else []
+    for words in worse:
+        typer.echo(words, err=True)
+    if worse:
+        raise typer.Exit(1)

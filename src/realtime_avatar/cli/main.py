@@ -10,6 +10,7 @@ from realtime_avatar import __version__
 from realtime_avatar.cli import (
     answer,
     bench,
+    consent,
     conversations,
     doctor,
     engines,
@@ -36,6 +37,7 @@ app.command()(answer.answer)
 app.command()(answer.say)
 app.command()(answer.transcribe)
 app.command()(generate.generate)
+app.command()(consent.inspect)
 app.command()(engines.engines)
 app.command()(doctor.doctor)
 app.add_typer(models.app, name="models")
@@ -44,6 +46,7 @@ app.add_typer(face.app, name="face")
 app.add_typer(keys.app, name="keys")
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(knowledge.app, name="knowledge")
+app.add_typer(consent.app, name="consent")
 app.add_typer(bench.app, name="bench")
 app.add_typer(evaluate.app, name="eval")
 

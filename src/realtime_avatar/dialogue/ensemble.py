@@ -24,6 +24,7 @@ from realtime_avatar.engines.ports import (
 from realtime_avatar.engines.registry import Context, Kind, load
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import AvatarError
+from realtime_avatar.identity.voices import Voices
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.apology import Apologetic
 from realtime_avatar.thinking.chain import Chain
@@ -59,6 +60,9 @@ class Ensemble:
             settings = settings.model_copy(update={"name": self.persona.name})
         self.settings = settings
         self.store = store or ModelStore(settings.models, offline=settings.offline)
+        self.people = Voices(settings.people)
+        """The voices of people that were enrolled."""
+        self._seen: set[str] = set()
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
         self._tools = Tools(settings)
@@ -138,18 +142,35 @@ class Ensemble:
 
         Args:
             language: ISO 639-1.
-            wish: "engine" or "engine:speaker", taken if that engine speaks the language.
+            wish: "engine", "engine:speaker" or the name of an enrolled voice; taken if that
+                engine speaks the language.
 
         Raises:
-            ConfigError: if the settings name none, or the wish is for no engine.
+            ConfigError: if the settings name none, or the wish is for nothing that is here.
+            ConsentError: if an enrolled voice has no record of consent.
         """
-        if wish:
-            name, _, speaker = wish.partition(":")
-            engine: VoiceEngine = await self._get("voice", name)
+        if wish and not await self._withdrawn(wish):
+            engine, speaker = await self._resolved(wish)
             if language in engine.languages:
-                return engine, Speaker(speaker) if speaker else None
+                return engine, speaker
         name, speaker = self.settings.voice_for(language)
-        return await self._get("voice", name), Speaker(speaker) if speaker else None
+        return await self._resolved(f"{name}:{speaker}" if speaker else name)
+
+    async def _withdrawn(self, wish: str) -> bool:
+        """Tell whether a wish was for an enrolled voice that has been deleted since.
+
+        A conversation that used it goes on with the settings' voice.
+        """
+        return wish in self._seen and not await to_thread.run_sync(self.people.has, wish)
+
+    async def _resolved(self, wish: str) -> tuple[VoiceEngine, Speaker | None]:
+        """Return what "engine", "engine:speaker" or the name of an enrolled voice means."""
+        name, _, speaker = wish.partition(":")
+        if speaker or not await to_thread.run_sync(self.people.has, name):
+            return await self._get("voice", name), Speaker(speaker) if speaker else None
+        self._seen.add(name)
+        enrolled = await to_thread.run_sync(self.people.load, name)
+        return await self._get("voice", enrolled.engine), enrolled.speaker
 
     @asynccontextmanager
     async def engines(
@@ -179,12 +200,13 @@ class Ensemble:
         kinds = tuple(kinds)
         if "chat" in kinds:
             await to_thread.run_sync(self._tools.load)
-        voice, _ = self.settings.voice_for(language or self.settings.languages[0])
         try:
             async with create_task_group() as tasks:
                 for kind in kinds:
-                    names = (voice,) if kind == "voice" else self.settings.chosen(kind)
-                    for name in names:
+                    if kind == "voice":
+                        tasks.start_soon(self.voice, language or self.settings.languages[0])
+                        continue
+                    for name in self.settings.chosen(kind):
                         tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None

@@ -176,7 +176,7 @@ class FakeChat:
 
 
 class FakeVoice(_Fake):
-    """Says every word as 100 ms of a tone, at 24 kHz."""
+    """Says every word as 100 ms of a tone, at 24 kHz; a learned voice is its sample's pitch."""
 
     rate = 24_000
     languages = LANGUAGES
@@ -185,15 +185,33 @@ class FakeVoice(_Fake):
     @asynccontextmanager
     async def open(
         self, *, language: str = "en", speaker: Speaker | None = None
-    ) -> AsyncGenerator["FakeVoice"]:
+    ) -> AsyncGenerator["_FakeVoiceSession"]:
         _known([language])
-        if speaker and speaker.name not in self.speakers:
+        if speaker and speaker.data is None and speaker.name not in self.speakers:
             raise ConfigError(f"the fake voice has no speaker {speaker.name!r}; it has: tone")
-        yield self
+        yield _FakeVoiceSession(_hertz(speaker))
+
+    async def enrol(self, sample: Audio) -> Speaker:
+        rises = np.count_nonzero((sample.pcm[:-1] < 0) & (sample.pcm[1:] >= 0))
+        if not rises:
+            raise InputError("the fake voice hears no voice in the sample")
+        return Speaker("enrolled", np.array([rises / sample.seconds], np.float32))
+
+
+def _hertz(speaker: Speaker | None) -> float:
+    return 220.0 if speaker is None or speaker.data is None else float(speaker.data[0])
+
+
+class _FakeVoiceSession:
+    rate = FakeVoice.rate
+
+    def __init__(self, hertz: float) -> None:
+        self._hertz = hertz
 
     async def speak(self, text: AsyncIterable[str]) -> AsyncGenerator[Audio]:
         start, rest = 0, ""
-        tone = (8000 * np.sin(np.arange(2400) * 2 * np.pi * 220 / self.rate)).astype(np.int16)
+        turn = np.arange(2400) * 2 * np.pi * self._hertz / self.rate
+        tone = (8000 * np.sin(turn)).astype(np.int16)
         async for piece in text:
             *words, rest = (rest + piece).split(" ")
             for word in words:
@@ -201,9 +219,6 @@ class FakeVoice(_Fake):
                 start += len(tone)
         if rest.strip():
             yield Audio(tone, self.rate, start, rest)
-
-    async def enrol(self, sample: Audio) -> Speaker:
-        raise InputError("the fake voice cannot learn a voice")
 
 
 class FakeFace(_Fake):

@@ -21,7 +21,7 @@ Rules for every engine, checked by `tests/contract`:
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,6 +267,35 @@ class VoiceEngine(Engine, Protocol):
 
         Raises:
             InputError: if the engine cannot clone voices or the sample is no good.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """How far the search for a better likeness is.
+
+    Attributes:
+        share: Done, in [0, 1].
+        speaker: The best voice so far.
+        similarity: Of it to the sample, a cosine, as the search measures it.
+    """
+
+    share: float
+    speaker: Speaker
+    similarity: float
+
+
+@runtime_checkable
+class RefiningVoiceEngine(Protocol):
+    """A voice engine whose `enrol` gives a guess at once, which it can better in minutes."""
+
+    def refine(self, sample: Audio, speaker: Speaker) -> AsyncGenerator[Refinement]:
+        """Search for a voice more like the sample; never a less intelligible one.
+
+        Args:
+            sample: What `enrol` had.
+            speaker: What it gave.
         """
         ...
 

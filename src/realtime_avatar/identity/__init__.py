@@ -1,1 +1,1 @@
-"""Who takes part and what was said: the store behind conversations."""
+"""Who takes part, what they agreed to and what was said: voices, consent, conversations."""

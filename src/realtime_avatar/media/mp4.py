@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
 from realtime_avatar.media.audio import Audio
+from realtime_avatar.media.credentials import ensure_certificate, sign_film
 from realtime_avatar.media.resample import Resampler
 from realtime_avatar.media.shot import Shot
 
@@ -155,8 +156,8 @@ class Mp4Muxer:
 class Mp4Writer:
     """Writes shots into a file, index first ("faststart").
 
-    The file is written beside its final name and moved there by `close`, so that nobody
-    sees half a film.
+    The film carries content credentials that say that AI made it. It is written beside its
+    final name and moved there by `close`, so that nobody sees half a film.
 
     Args:
         path: The file.
@@ -170,6 +171,7 @@ class Mp4Writer:
     def __init__(self, path: Path, shape: Format, description: str = "") -> None:
         self._path, self._part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
         with self._writing():
+            ensure_certificate()
             options = {"movflags": "+faststart"}
             self._muxer = Mp4Muxer(str(self._part), shape, options, description=description)
 
@@ -187,6 +189,7 @@ class Mp4Writer:
         """Finish the file and move it to its name."""
         with self._writing():
             self._muxer.finish()
+            sign_film(self._part, self._path.name)
             self._part.replace(self._path)
 
     def discard(self) -> None:

@@ -1,6 +1,7 @@
 """Reading recordings: whatever FFmpeg decodes becomes mono sound of one rate."""
 
 import os
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -88,6 +89,19 @@ def decode_audio(
     if audio.seconds < SHORTEST:
         raise InputError(f"{name} holds no sound that can be decoded")
     return audio
+
+
+def write_wav(audio: Audio, path: Path) -> None:
+    """Write a recording as a WAV file, for libraries that want one.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(audio.rate)
+        file.writeframes(audio.pcm.astype("<i2").tobytes())
 
 
 def refuse_silence(audio: Audio, name: str | os.PathLike[str]) -> None:

@@ -41,7 +41,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@][A-Za-z0-9._/-]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Za-z0-9.+-]*$")]
 Member = Annotated[str, AfterValidator(_member)]
-Role = Literal["detector", "recognizer", "endpointer", "chat", "voice", "face", "evaluation"]
+Role = Literal[
+    "detector", "recognizer", "endpointer", "chat", "voice", "speaker", "face", "evaluation"
+]
 
 
 class _Strict(BaseModel):

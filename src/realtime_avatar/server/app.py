@@ -22,6 +22,7 @@ from realtime_avatar.server.rest import rest_router
 from realtime_avatar.server.routes import router
 from realtime_avatar.server.service import Service
 from realtime_avatar.server.socket import socket_router
+from realtime_avatar.server.voices import router as voices_router
 
 # No request leaves for another host. Pictures from blobs are portraits before their upload.
 _HEADERS: Final = {
@@ -48,6 +49,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(openai_router)
     app.include_router(socket_router)
     app.include_router(conversations)
+    app.include_router(voices_router)
     _operate(app, service)
     _serve_page(app)
     refuse_in_words(app)

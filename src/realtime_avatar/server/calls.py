@@ -70,11 +70,18 @@ class Call:
         session: The conversation.
         record: Keeps it.
         watch: What is seen of it.
+        rig: Who is seen in it.
         how: How it ended.
     """
 
-    def __init__(self, session: Session, watch: Watch, record: Record | None = None) -> None:
-        self.session, self.watch = session, watch
+    def __init__(
+        self,
+        session: Session,
+        watch: Watch,
+        record: Record | None = None,
+        rig: Rig | None = None,
+    ) -> None:
+        self.session, self.watch, self.rig = session, watch, rig
         self.record = record or Record()
         self.how: How = "lost"
         self.held: events.Event | None = None  # what the page is being told
@@ -135,6 +142,8 @@ class Calls:
         self._settings = ensemble.settings
         self._calls: dict[str, Call] = {}
         self._taken = 0
+        self._quiet = Event()
+        self._quiet.set()
         self._closing = False
         self._log = structlog.stdlib.get_logger("realtime_avatar")
         metrics.places.set(self._settings.max_sessions)
@@ -148,6 +157,10 @@ class Calls:
     def talking(self) -> bool:
         """Whether anybody speaks, or waits for an answer, or listens to one."""
         return any(call.session.state != "idle" for call in self._calls.values())
+
+    async def quiet(self) -> None:
+        """Wait until nobody is in a conversation."""
+        await self._quiet.wait()
 
     async def run(
         self, order: Order, line: Line, *, task_status: TaskStatus[Call] = TASK_STATUS_IGNORED
@@ -173,7 +186,7 @@ class Calls:
                 settings = self._settings
                 spans = TurnSpans(session.id) if settings.otel else None
                 watch = Watch(self._metrics, spans, FPS, log_speech=settings.log_speech)
-                call = Call(session, watch, order.record)
+                call = Call(session, watch, order.record, order.rig)
                 with structlog.contextvars.bound_contextvars(session=session.id):
                     async with line.open(call):
                         self._calls[session.id] = call
@@ -193,6 +206,12 @@ class Calls:
             return False
         call.end("left")
         return True
+
+    def withdraw(self, rig: Rig) -> None:
+        """End the calls with an avatar to which consent was withdrawn."""
+        for call in list(self._calls.values()):
+            if call.rig is rig:
+                call.end("failed", "consent to this portrait was withdrawn")
 
     async def finish(self, seconds: float) -> None:
         """Take no new calls; let each avatar finish its sentence; end all calls.
@@ -285,11 +304,15 @@ class Calls:
                 "everybody is in a conversation now; please try again in half a minute", _RETRY
             )
         self._taken += 1
+        if self._quiet.is_set():
+            self._quiet = Event()
         self._metrics.sessions.inc()
         try:
             yield
         finally:
             self._taken -= 1
+            if not self._taken:
+                self._quiet.set()
             self._metrics.sessions.dec()
             # Peer connections are cycles that hold threads and encoders. What was there
             # before the first call is frozen (`open_service`), so this takes milliseconds.

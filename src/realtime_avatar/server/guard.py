@@ -38,6 +38,7 @@ _SCOPES: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("GET", "/api/v1/videos", None),
     ("GET", "/api/v1/avatars", None),
     ("*", "/api/v1/avatars", "people"),
+    ("*", "/api/v1/people", "people"),
     ("GET", "/api/v1/voices", None),
     ("*", "/api/v1/voices", "people"),
     ("GET", "/api/v1/options", None),

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import Annotated, Any, Final, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, File, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from realtime_avatar.dialogue.one_shot import MAX_QUESTION, check_text, hear
 from realtime_avatar.engines.ports import Message, Rig, Transcript
 from realtime_avatar.errors import AvatarError, CapacityError
 from realtime_avatar.media import Audio
+from realtime_avatar.media.credentials import now
 from realtime_avatar.media.film import FilePlayout, Piece, PiecesPlayout
 from realtime_avatar.media.sound_files import FORMATS, SoundEncoder
 from realtime_avatar.server.accept import preferred
@@ -227,6 +228,10 @@ async def animate(
     portrait: Annotated[
         UploadFile | None, File(description="A picture; by default the avatar's.")
     ] = None,
+    person: Annotated[
+        str,
+        Form(max_length=200, description="Who is in the portrait, and agreed: see /options."),
+    ] = "",
     avatar: AvatarField = "",
 ) -> Response:
     """Make a portrait say a recording: JSON with the film's address, or MP4, by Accept."""
@@ -237,7 +242,7 @@ async def animate(
         if portrait is None or not portrait.size:
             rig = service.avatars.get(avatar).rig
         else:
-            rig = await service.avatars.passing(portrait.file)
+            rig = await service.avatars.passing(portrait.file, person, now())
         film = _Film(service)
         async with film.playout:
             await requests.show(service.ensemble, rig, speech, film.playout)

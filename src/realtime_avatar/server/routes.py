@@ -7,6 +7,8 @@ from pydantic import Field
 
 from realtime_avatar.dialogue import events
 from realtime_avatar.errors import InputError
+from realtime_avatar.identity.consent import WORDING, agree
+from realtime_avatar.media.credentials import now
 from realtime_avatar.server.avatars import MAX_BYTES
 from realtime_avatar.server.owner import ensure_owner
 from realtime_avatar.server.refusals import REFUSALS
@@ -53,8 +55,14 @@ async def close_session(session: str, service: Shared) -> None:
 
 
 @router.post("/avatars", status_code=201)
-async def bring_avatar(request: Request, service: Shared, name: str = "") -> dict[str, Any]:
-    """Make a portrait into an avatar."""
+async def bring_avatar(
+    request: Request, service: Shared, name: str = "", person: str = "", agreed: str = ""
+) -> dict[str, Any]:
+    """Make a portrait into an avatar.
+
+    `person` is who is in it, and has agreed to the words in `options`; `agreed` is when, ISO
+    8601, where that was not just now.
+    """
     if not request.headers.get("content-type", "").startswith("image/"):
         raise InputError("the portrait must be a picture, say a JPEG or a PNG")
     image = bytearray()
@@ -62,8 +70,16 @@ async def bring_avatar(request: Request, service: Shared, name: str = "") -> dic
         image += part
         if len(image) > MAX_BYTES:
             raise InputError(f"the picture has more than {MAX_BYTES // 1_000_000} MB")
-    avatar = await service.avatars.add(bytes(image), name)
+    consent = agree("portrait", person, WORDING["portrait"], bytes(image), now(), agreed)
+    avatar = await service.avatars.add(bytes(image), name, consent)
     return {**describe(avatar), "warnings": avatar.rig.remarks}
+
+
+@router.delete("/avatars/{avatar}", status_code=204)
+async def revoke_avatar(avatar: str, service: Shared) -> None:
+    """Withdraw the consent to a portrait: it is forgotten, and its conversations end."""
+    gone = await service.avatars.revoke(avatar, now())
+    service.calls.withdraw(gone.rig)
 
 
 @router.get("/avatars/{avatar}/picture")

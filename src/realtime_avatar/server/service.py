@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +16,15 @@ from realtime_avatar.config import IceServer, Settings
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.dialogue.session import open_session
 from realtime_avatar.engines.registry import KINDS
-from realtime_avatar.errors import ModelMissing
+from realtime_avatar.errors import ConsentError, InputError, ModelMissing
+from realtime_avatar.identity.consent import SPOKEN, WORDING
 from realtime_avatar.identity.journal import Journal
 from realtime_avatar.identity.store import Store, open_store
 from realtime_avatar.server.admission import Admission
 from realtime_avatar.server.avatars import Avatar, Avatars
 from realtime_avatar.server.calls import Calls, OpenSession
 from realtime_avatar.server.decoding import Decoder
+from realtime_avatar.server.enrolments import Enrolments
 from realtime_avatar.server.films import Films
 from realtime_avatar.telemetry.metrics import Metrics
 
@@ -47,6 +49,7 @@ class Service:
         decoder: Reads what people send.
         films: Those that were made for programs.
         admission: Of programs' requests.
+        enrolments: The voices that people bring.
     """
 
     settings: Settings
@@ -59,6 +62,7 @@ class Service:
     decoder: Decoder
     films: Films
     admission: Admission
+    enrolments: Enrolments
     _voices: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def options(self) -> dict[str, Any]:
@@ -73,13 +77,26 @@ class Service:
             ],
             "avatars": [describe(avatar) for avatar in self.avatars.own],
             "voices": await self.voices(),
+            "consent": {**WORDING, "spoken": SPOKEN},
             "ice_servers": [_for_browser(server) for server in settings.ice_servers],
             "keeps_conversations": self.journal is not None,
             "version": __version__,
         }
 
     async def voices(self) -> list[dict[str, Any]]:
-        """Return the voices that a person can choose."""
+        """Return the voices that a person can choose: stock ones, then people's."""
+        return [*await self._stock(), *await self._people()]
+
+    async def _people(self) -> list[dict[str, Any]]:
+        """Return the enrolled voices as the page knows voices."""
+        found: list[dict[str, Any]] = []
+        for name in await to_thread.run_sync(self.ensemble.people.names):
+            with suppress(InputError, ConsentError, ModelMissing):
+                engine, _ = await self.ensemble.voice(self.settings.possible[0], name)
+                found.append({"id": name, "name": name, "languages": engine.languages})
+        return found
+
+    async def _stock(self) -> list[dict[str, Any]]:
         if not self._voices:
             found: dict[str, dict[str, Any]] = {}
             for language in self.settings.possible:
@@ -134,6 +151,7 @@ async def open_service(
         gc.freeze()
         async with create_task_group() as tasks:
             log.info("ready", places=settings.max_sessions)
+            enrolments = Enrolments(ensemble, decoder, calls, tasks)
             if journal is not None:
                 metrics.watch_queue("journal", lambda: journal.waiting)
                 tasks.start_soon(journal.run)
@@ -149,8 +167,10 @@ async def open_service(
                     decoder,
                     films,
                     admission,
+                    enrolments,
                 )
             finally:
+                enrolments.stop()
                 await calls.finish(settings.finish_seconds)
                 if journal is not None:
                     await journal.close()

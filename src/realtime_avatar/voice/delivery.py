@@ -132,6 +132,13 @@ class Delivery:
         return float(min(gain, _PEAK / max(float(np.abs(wave).max()), 1e-6)))
 
 
+def trimmed(wave: NDArray[np.float32]) -> Audio:
+    """Return the sound of one utterance without the silence at its ends."""
+    first, last = _bounds(wave)
+    peak = max(float(np.abs(wave).max()), 1e-6)
+    return Audio(to_int16(wave[first:last] * (_PEAK / peak)), RATE, 0)
+
+
 _HOP: Final = 120
 
 

@@ -6,7 +6,7 @@ before the one before it has been heard.
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -19,18 +19,22 @@ from anyio.lowlevel import checkpoint
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from realtime_avatar.engines.ports import Speaker, Voice
+from realtime_avatar.engines.ports import Refinement, Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.runtime import onnx_session, step
-from realtime_avatar.errors import ConfigError, EngineError, InputError, ModelMissing
+from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
-from realtime_avatar.voice.clauses import Pace
+from realtime_avatar.voice.clauses import Ending, Pace
+from realtime_avatar.voice.cloning import Cloner
+from realtime_avatar.voice.delivery import trimmed
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
+from realtime_avatar.voice.speakers import GE2E, Ge2e
 from realtime_avatar.voice.speech import Session
+from realtime_avatar.voice.style_space import Pack
 
 _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
@@ -45,9 +49,6 @@ _PACK: Final = (510, 1, 256)
 _LEVELS: Final = {"ef_dora": 0.076, "zf_xiaoxiao": 0.19}
 """Root mean square of the default voices, measured; others lie between 0.09 and 0.17."""
 _PACE: Final = Pace(first=15, hurry=48, later=60, longest=240)
-
-Pack = NDArray[np.float32]
-"""A voice: the style for each length of utterance, shape (510, 1, 256)."""
 
 
 class KokoroOptions(BaseModel):
@@ -65,6 +66,8 @@ class Kokoro:
 
     def __init__(self, context: Context) -> None:
         self._options = context.parse(KokoroOptions)
+        self._store = context.store
+        self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
         model = with_int64_output(file, _DURATIONS)
@@ -93,14 +96,10 @@ class Kokoro:
             known = ", ".join(_DEFAULTS)
             raise ConfigError(f"kokoro speaks {known}, not {language!r}")
         name = speaker.name if speaker else _DEFAULTS[language]
-        parts = blend(name)
-        if not speaker and not all(part in self._packs for part, _ in parts):
-            parts = [(self.speakers[0], 1.0)]
-        for part, _ in parts:
-            if part not in self._packs:
-                known = ", ".join(self.speakers)
-                raise ConfigError(f"kokoro has no speaker {part!r}; it has: {known}")
-        pack = await step(partial(self._mixed, parts))
+        if speaker and speaker.data is not None:
+            pack = _checked(speaker)
+        else:
+            pack = await step(partial(self._mixed, self._parts(name, asked=speaker is not None)))
         await step(partial(self._phonemiser, language))
         british = name.startswith("b")
 
@@ -112,7 +111,28 @@ class Kokoro:
         yield Session(reader, say, _PACE, _LEVELS.get(name, 0.1))
 
     async def enrol(self, sample: Audio) -> Speaker:
-        raise InputError("kokoro cannot learn a voice from a sample")
+        """Return the voice of its own that should be most like a sample, unheard: see `refine`.
+
+        Raises:
+            ModelMissing: if the speaker encoder is not here.
+        """
+        cloner = await step(self._find_cloner)
+        return Speaker("enrolled", await step(partial(cloner.guess, sample)))
+
+    async def refine(self, sample: Audio, speaker: Speaker) -> AsyncGenerator[Refinement]:
+        """Listen to sixteen candidates, in two minutes; yield the best so far."""
+        cloner = await step(self._find_cloner)
+        english = await step(partial(self._phonemiser, "en"))
+
+        async def say(pack: Pack, text: str) -> Audio:
+            symbols = "".join(word.symbols for word in english(text)).strip()
+            wave, _ = await self._say(pack, "", Utterance(symbols, (), Ending.SENTENCE))
+            return trimmed(wave)
+
+        async with aclosing(cloner.refine(sample, say)) as search:
+            async for found in search:
+                better = Speaker(speaker.name, found.pack)
+                yield Refinement(found.share, better, found.similarity)
 
     def close(self) -> None:
         """Nothing to let go of: the session ends with the object."""
@@ -150,6 +170,27 @@ class Kokoro:
         silence = durations[0, : len(lead) + 1].sum(keepdims=True)
         return wave, np.concatenate([silence, durations[0, len(lead) + 1 :]])
 
+    def _find_cloner(self) -> Cloner:
+        with self._loading:
+            if self._cloner is None:
+                self._cloner = Cloner(self._pack, Ge2e(self._store.path(GE2E)))
+            return self._cloner
+
+    def _parts(self, name: str, *, asked: bool) -> list[tuple[str, float]]:
+        """Return the stock voices of a name; the first of all where a default is not here.
+
+        Raises:
+            ConfigError: if one that was asked for is not known.
+        """
+        parts = blend(name)
+        if not asked and not all(part in self._packs for part, _ in parts):
+            return [(self.speakers[0], 1.0)]
+        for part, _ in parts:
+            if part not in self._packs:
+                known = ", ".join(self.speakers)
+                raise ConfigError(f"kokoro has no speaker {part!r}; it has: {known}")
+        return parts
+
     def _mixed(self, parts: list[tuple[str, float]]) -> Pack:
         whole = sum(share for _, share in parts)
         pack = sum(share / whole * self._pack(part) for part, share in parts)
@@ -182,6 +223,13 @@ async def _terminate_when_cancelled(run: Any) -> None:
         await sleep_forever()
     finally:
         run.terminate = True
+
+
+def _checked(speaker: Speaker) -> Pack:
+    pack: Any = speaker.data
+    if not isinstance(pack, np.ndarray) or pack.shape != _PACK:
+        raise ConfigError(f"the voice {speaker.name!r} was not made for kokoro")
+    return pack.astype(np.float32)
 
 
 class Shelf(Protocol):

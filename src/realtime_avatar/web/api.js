@@ -96,14 +96,48 @@ export class Api {
    *
    * @param {Blob} file
    * @param {string} name
+   * @param {{person: string, agreed: string}} consent Who is in it and agreed, and when.
    * @returns {Promise<{id: string, name: string, picture: string, width: number, height: number, warnings: string[]}>}
    */
-  upload(file, name) {
-    return this.#json(`api/v1/avatars?name=${encodeURIComponent(name)}`, {
+  upload(file, name, { person, agreed }) {
+    return this.#json(`api/v1/avatars?${new URLSearchParams({ name, person, agreed })}`, {
       method: "POST",
       headers: { "Content-Type": file.type || "application/octet-stream" },
       body: file,
     });
+  }
+
+  /** Withdraw the consent to a portrait; one that is not known any more is no error. */
+  async removeAvatar(id) {
+    const path = `api/v1/avatars/${encodeURIComponent(id)}`;
+    await fetch(this.url(path), { method: "DELETE" }).catch(() => {});
+  }
+
+  /** Return the enrolled voices, and how far each is. */
+  voices() {
+    return this.#json("api/v1/people");
+  }
+
+  /**
+   * Enrol a voice.
+   *
+   * @param {{name: string, person: string, words: string, agreed: string, recording: string}}
+   *   voice The recording is a file in base64.
+   * @returns {Promise<{name: string, remarks: string[]}>}
+   */
+  addVoice(voice) {
+    return this.#json("api/v1/voices", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(voice),
+    });
+  }
+
+  /** Withdraw the consent to a voice: it is deleted. */
+  async removeVoice(name) {
+    const path = `api/v1/voices/${encodeURIComponent(name)}`;
+    const response = await fetch(this.url(path), { method: "DELETE" }).catch(() => null);
+    if (!response?.ok) throw new ServerError(UNREACHABLE);
   }
 
   /** Return whether the server has what an address of its own names. */

@@ -41,19 +41,23 @@ export class Portraits {
    * Bring a new one.
    *
    * @param {File} file
+   * @param {{person: string, agreed: string}} consent
    * @returns {Promise<{avatar: Avatar, warnings: string[]}>}
    * @throws {import("./api.js").ServerError} when it cannot be used, and why.
    */
-  async add(file) {
-    const known = await this.#api.upload(file, plain(file.name));
-    const record = { id: `brought-${known.id}`, name: known.name, file, known };
+  async add(file, { person, agreed }) {
+    const consent = { person, agreed };
+    const known = await this.#api.upload(file, plain(file.name), consent);
+    const record = { id: `brought-${known.id}`, name: known.name, file, known, consent };
     await this.#archive.keepPortrait(record);
     this.#records.push({ ...record, address: URL.createObjectURL(file) });
     return { avatar: avatar(this.#records.at(-1)), warnings: known.warnings };
   }
 
-  /** Forget one. */
+  /** Forget one, here and on the server: the person withdraws their consent. */
   async remove(id) {
+    const record = this.#records.find((one) => one.id === id);
+    if (record) await this.#api.removeAvatar(record.known.id);
     await this.#archive.removePortrait(id);
     this.#records = this.#records.filter((record) => record.id !== id);
   }
@@ -68,9 +72,9 @@ export class Portraits {
     const record = this.#records.find(({ id }) => id === avatar.id);
     if (!record) return avatar;
     if (!(await this.#api.has(record.known.picture))) {
-      record.known = await this.#api.upload(record.file, record.name);
-      const { id, name, file, known } = record;
-      await this.#archive.keepPortrait({ id, name, file, known });
+      const { id, name, file, consent = { person: "", agreed: "" } } = record;
+      record.known = await this.#api.upload(file, name, consent);
+      await this.#archive.keepPortrait({ id, name, file, consent, known: record.known });
     }
     return record.known;
   }

@@ -9,11 +9,13 @@ import { Archive } from "./archive.js";
 import { Call } from "./call.js";
 import { check } from "./check.js";
 import { Dock } from "./dock.js";
+import { base64, Enrol } from "./enrol.js";
 import { Keys } from "./keys.js";
 import { LatencyPanel } from "./latency.js";
 import { Microphone, MicrophoneError } from "./microphone.js";
 import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
+import { People } from "./people.js";
 import { Portraits } from "./portraits.js";
 import { loadPreferences, savePreferences } from "./preferences.js";
 import { Record } from "./record.js";
@@ -45,10 +47,12 @@ export class RealtimeAvatar extends HTMLElement {
   #archive;
   #call;
   #dock;
+  #enrol;
   #keys;
   #latency;
   #notices;
   #panels;
+  #people;
   #portraits;
   #record;
   #settings;
@@ -173,7 +177,13 @@ export class RealtimeAvatar extends HTMLElement {
       forget: (id) => this.#forget(id),
       check: () => check(this.#api, { call: this.#call, servers: this.#options.ice_servers }),
     });
-    this.#panels = new Panels(this.#root, (name) => name === "transcript" && this.#record.open());
+    this.#enrol = new Enrol(this.#root);
+    this.#people = new People(this.#find(".people"), this.#api, () => this.#load());
+    this.#find(".add-voice").onclick = () => this.#addVoice();
+    this.#panels = new Panels(this.#root, (name) => {
+      if (name === "transcript") this.#record.open();
+      if (name === "settings") this.#people.show().catch(() => {});
+    });
     this.#keys = new Keys(this.getAttribute("shortcuts") === "page" ? document : this, {
       escape: () => this.#panels.close() || this.stop(),
       latency: () => this.#toggleLatency(),
@@ -355,9 +365,13 @@ export class RealtimeAvatar extends HTMLElement {
   }
 
   async #bring(file) {
-    this.#notices.show("Making an avatar of the portrait…", { lasting: true });
+    if (!this.#options.consent) await this.#load();
     try {
-      const { avatar, warnings } = await this.#portraits.add(file);
+      const brought = await this.#enrol.ask("portrait", this.#options.consent?.portrait, (consent) =>
+        this.#portraits.add(file, consent),
+      );
+      if (!brought) return;
+      const { avatar, warnings } = brought;
       await this.#load(avatar.id);
       savePreferences(this.#preferences);
       this.#notices.show([`${avatar.name} is ready.`, ...warnings.map(sentence)].join(" "));
@@ -365,6 +379,18 @@ export class RealtimeAvatar extends HTMLElement {
     } catch (error) {
       this.#notices.show(error.message, { lasting: true });
     }
+  }
+
+  async #addVoice() {
+    const made = await this.#enrol.ask("voice", this.#options.consent?.voice, async (answer) => {
+      const { file, ...voice } = answer;
+      return this.#api.addVoice({ ...voice, recording: await base64(file) });
+    });
+    if (!made) return;
+    await this.#load();
+    this.#choose("voice", made.name);
+    this.#people.show().catch(() => {});
+    this.#notices.show([`The voice “${made.name}” is ready.`, ...made.remarks].join(" "));
   }
 
   async #forget(id) {

@@ -1,6 +1,6 @@
 // The style sheets of the element, there before the element is.
 
-const NAMES = ["avatar", "stage", "talk", "panels", "settings", "sizes"]; // the later ones win
+const NAMES = ["avatar", "stage", "talk", "panels", "settings", "enrol", "sizes"]; // the later ones win
 
 export const styles = await Promise.all(
   NAMES.map(async (name) => {

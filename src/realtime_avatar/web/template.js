@@ -32,7 +32,7 @@ export const TEMPLATE = `
     <div class="fade"></div>
 
     <div class="top">
-      <div class="who"><span class="dot" aria-hidden="true"></span><span class="name"></span><span class="doing"></span></div>
+      <div class="who"><span class="dot" aria-hidden="true"></span><span class="name"></span><abbr class="ai" title="This avatar is an AI, not a person.">AI</abbr><span class="doing"></span></div>
       <div class="tools" role="group" aria-label="Conversation">
         ${tool("show-transcript", "transcript", "Transcript", 'aria-expanded="false" aria-controls="transcript"')}
         ${tool("show-settings", "settings", "Settings", 'aria-expanded="false" aria-controls="settings"')}
@@ -111,6 +111,10 @@ export const TEMPLATE = `
         </label>
       </fieldset>
       <label class="row">Voice<select name="voice"></select></label>
+      <div>
+        <ul class="people" aria-label="Voices of people"></ul>
+        <button type="button" class="wide add-voice">${icon("add")}Add a voice</button>
+      </div>
       <label class="row">Language<select name="language"></select></label>
       <fieldset>
         <legend>How to talk</legend>
@@ -133,6 +137,27 @@ export const TEMPLATE = `
       <p class="about"></p>
     </form>
   </section>
+
+  <dialog class="enrol" aria-labelledby="enrol-title">
+    <form autocomplete="off">
+      <h2 id="enrol-title"></h2>
+      <div class="for-voice">
+        <p>Read this aloud in a quiet room, or bring a recording of ten to thirty seconds:</p>
+        <blockquote>Good morning! I usually wake up early, open the window and listen to the birds for a while. Then I make a cup of coffee, feed the cat, and read what happened in the world. On Saturdays we go to the market by the river, where an old man sells fresh bread, cheese and very sweet oranges.</blockquote>
+        <p><small>The avatar then speaks with the voice of its own that is most like it: this is voice matching rather than cloning. It can be used after some seconds, and becomes more alike in the minutes after, while nobody talks.</small></p>
+        <div class="ways">
+          <button type="button" class="plain record">Record</button>
+          <label class="plain file">Choose a recording<input type="file" name="recording" accept="audio/*,video/*" class="hidden"></label>
+        </div>
+      </div>
+      <p class="got" role="status"></p>
+      <label class="row for-voice">Name of the voice<input name="name" maxlength="80"></label>
+      <label class="row">Who it is<input name="person" maxlength="80" required></label>
+      <label class="choice"><input type="checkbox" name="agreed" required><span class="wording"></span></label>
+      <p class="problem" role="alert"></p>
+      <div class="ways"><button type="submit" class="primary">Add</button><button type="button" class="plain cancel">Cancel</button></div>
+    </form>
+  </dialog>
 
   <div class="notices" role="alert"></div>
   <div class="hidden status" role="status"></div>

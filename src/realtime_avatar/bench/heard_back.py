@@ -1,0 +1,89 @@
+"""A voice's sentences, heard by the recogniser."""
+
+import tomllib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources import files
+from time import perf_counter
+from typing import Any
+
+from realtime_avatar.dialogue.conversation import last_word
+from realtime_avatar.dialogue.ensemble import Ensemble
+from realtime_avatar.engines.ports import Speaker, VoiceEngine
+from realtime_avatar.hearing.score import character_errors, word_errors
+from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import join
+from realtime_avatar.media.resample import resample
+
+Sentence = dict[str, str]
+"""`text`, and `heard` where a listener would write it otherwise."""
+
+
+@dataclass
+class HeardBack:
+    """What came of it.
+
+    Attributes:
+        wrong: Words, in Chinese characters, that were misheard.
+        total: That there were.
+        misheard: Each sentence that was not understood wholly.
+        sounds: Of the sentences, as they were spoken.
+        first: Seconds to the first sound of each.
+        took: Seconds to the last.
+    """
+
+    wrong: int = 0
+    total: int = 0
+    misheard: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    sounds: list[Audio] = field(default_factory=list[Audio])
+    first: list[float] = field(default_factory=list[float])
+    took: list[float] = field(default_factory=list[float])
+
+    @property
+    def rate(self) -> float:
+        return self.wrong / max(1, self.total)
+
+    @property
+    def factor(self) -> float:
+        """Work for each second of sound: the real-time factor."""
+        return sum(self.took) / max(1e-9, sum(sound.seconds for sound in self.sounds))
+
+
+def gold(language: str) -> list[Sentence]:
+    """Return the sentences that voices of a language are measured with."""
+    text = (files("realtime_avatar") / "voice" / "sentences.toml").read_text("utf-8")
+    return tomllib.loads(text)[language]
+
+
+async def hear_back(
+    ensemble: Ensemble,
+    engine: VoiceEngine,
+    speaker: Speaker | None,
+    language: str,
+    sentences: Sequence[Sentence],
+) -> HeardBack:
+    """Have a voice speak, and hear what it said."""
+    score = character_errors if language == "zh" else partial(word_errors, language=language)
+    found = HeardBack()
+    hears = (await ensemble.recognizer()).open(languages=(language,))
+    async with hears as recognizer, engine.open(language=language, speaker=speaker) as voice:
+        for sentence in sentences:
+            start, chunks = perf_counter(), list[Audio]()
+            async for audio in voice.speak(_once(sentence["text"])):
+                if not chunks:
+                    found.first.append(perf_counter() - start)
+                chunks.append(audio)
+            found.took.append(perf_counter() - start)
+            said = join(chunks)
+            found.sounds.append(said)
+            heard = (await last_word(recognizer, resample(said, 16_000))).text
+            errors, count = score(sentence.get("heard", sentence["text"]), heard)
+            found.wrong, found.total = found.wrong + errors, found.total + count
+            if errors:
+                found.misheard.append({"said": sentence["text"], "heard": heard, "wrong": errors})
+    return found
+
+
+async def _once(text: str) -> AsyncGenerator[str]:
+    yield text

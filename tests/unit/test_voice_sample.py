@@ -1,0 +1,112 @@
+"""What is said of recordings that a voice is to be learned from."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_avatar.errors import InputError
+from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import to_int16
+from realtime_avatar.media.read import read_audio
+from realtime_avatar.models.store import ModelStore
+from realtime_avatar.voice.sample import examine
+from realtime_avatar.voice.speakers import GE2E, Ge2e
+
+pytestmark = pytest.mark.weights
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Ge2e:
+    return Ge2e(ModelStore().path(GE2E))
+
+
+@pytest.fixture
+def jfk(recordings: Path) -> NDArray[np.float32]:
+    return read_audio(recordings / "jfk.wav").float32()
+
+
+def audio(sound: NDArray[np.floating]) -> Audio:
+    return Audio(to_int16(sound.astype(np.float32)), RATE, 0)
+
+
+def all_of(sound: NDArray[np.floating]) -> list[tuple[int, int]]:
+    return [(0, len(sound))]
+
+
+def padded(sound: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
+    quiet = np.zeros(RATE, np.float32)
+    return np.concatenate([quiet, sound, quiet]), [(RATE, RATE + len(sound))]
+
+
+def test_real_speech_is_taken_levelled_without_its_silence(encoder: Ge2e, jfk: NDArray[np.float32]):
+    sound, speech = padded(jfk)
+    sample = examine(audio(sound), speech, encoder)
+    assert sample.audio.samples == len(jfk)
+    level = np.sqrt(np.square(sample.audio.float32()).mean())
+    assert level == pytest.approx(0.07, rel=0.05)
+    assert sample.remarks == ()
+    assert sample.figures["seconds"] == pytest.approx(11, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda s: s[:RATE], "only 1.0 seconds"),
+        (lambda s: s * 0.003, "too quiet"),
+        (lambda s: np.clip(s * 30, -0.9, 0.9), "distorted"),
+        (lambda s: s + 0.5 * np.random.default_rng(0).standard_normal(len(s)), "noise or music"),
+    ],
+)
+def test_what_is_of_no_use_is_refused_with_advice(
+    encoder: Ge2e, jfk: NDArray[np.float32], make: object, why: str
+):
+    made = make(jfk)  # type: ignore[operator]
+    quiet = np.zeros(0, np.float32)
+    if why == "noise or music":
+        quiet = (0.5 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
+    sound = np.concatenate([quiet, made])
+    with pytest.raises(InputError, match=why):
+        examine(audio(sound), [(len(quiet), len(sound))], encoder)
+
+
+@pytest.mark.parametrize(
+    ("make", "remark"),
+    [
+        (lambda s: s[: 5 * RATE], "5 seconds"),
+        (lambda s: s * 0.06, "quiet"),
+        (lambda s: np.tile(s, 3), "first thirty seconds"),
+    ],
+)
+def test_what_could_be_better_is_told(
+    encoder: Ge2e, jfk: NDArray[np.float32], make: object, remark: str
+):
+    sound, speech = padded(make(jfk))  # type: ignore[operator]
+    sample = examine(audio(sound), speech, encoder)
+    assert any(remark in words for words in sample.remarks)
+    assert sample.audio.seconds <= 30
+
+
+def test_no_speech_is_told_from_a_tone(encoder: Ge2e):
+    t = np.arange(8 * RATE) / RATE
+    dial = 0.2 * np.sin(2 * np.pi * 350 * t) + 0.2 * np.sin(2 * np.pi * 440 * t)
+    with pytest.raises(InputError, match="tone or music"):
+        examine(audio(dial), [], encoder)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(8 * RATE)
+    with pytest.raises(InputError, match="nobody is heard"):
+        examine(audio(noise), [], encoder)
+
+
+def test_two_people_are_told_from_one(encoder: Ge2e, recordings: Path, jfk: NDArray[np.float32]):
+    others = [
+        read_audio(recordings / f"arctic_{name}.wav").float32() for name in ("a0007", "a0009")
+    ]
+    levelled = [sound * (0.07 / np.sqrt(np.square(sound).mean())) for sound in (jfk, *others)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        both = np.concatenate([levelled[one], levelled[other]])
+        with pytest.raises(InputError, match="more than one person"):
+            examine(audio(both), all_of(both), encoder)
+    for sound in levelled:
+        examine(audio(sound), all_of(sound), encoder)

@@ -1,0 +1,87 @@
+"""Makes `voice/data/matching.npz`: how a speaker encoder hears points of Kokoro's style space.
+
+    python training/voice/measure.py [MEASUREMENTS]
+
+Two cores without VNNI take two seconds for each. Stock voices are heard twice, other points
+once: independent normal coordinates of three widths, and lines through two stock voices, a
+third beyond their ends.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import realtime_avatar
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.models.store import ModelStore
+from realtime_avatar.voice.cloning import FITTED_ON
+from realtime_avatar.voice.delivery import trimmed
+from realtime_avatar.voice.kokoro import Kokoro
+from realtime_avatar.voice.pitch import pitches
+from realtime_avatar.voice.speakers import GE2E, Ge2e
+from realtime_avatar.voice.style_space import HALF, Pack, StyleSpace
+
+OUT = Path(realtime_avatar.__file__).parent / "voice" / "data" / "matching.npz"
+SOUND, MELODY = 40, 24  # axes; the rest hold 1% of the variance
+LENGTHS = slice(20, 120)  # utterances of usual length, whose mean style is a voice's
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 314
+    store = ModelStore()
+    kokoro, encoder = Kokoro(Context(store, threads=2)), Ge2e(store.path(GE2E))
+    names = sorted(kokoro.speakers)
+    packs = {name: kokoro._pack(name) for name in names}
+    styles = np.stack([packs[name][LENGTHS, 0].mean(axis=0) for name in names])
+    space = StyleSpace(names, _axes(styles[:, :HALF], SOUND), _axes(styles[:, HALF:], MELODY))
+    # A column of `_axes` has length 1 / sqrt(n - 1), so that stock voices have variance 1.
+    scale = len(names) - 1
+    stock = np.concatenate([space.sound, space.melody], axis=1) * scale
+    english = kokoro._phonemiser("en")
+    read = ["".join(word.symbols for word in english(text)).strip() for text in FITTED_ON]
+    points, heard, high = [], [], []
+
+    def hear(point: NDArray[np.float64], pack: Pack, sentence: int) -> None:
+        wave, _ = kokoro._run(read[sentence % len(read)], pack, "", None)
+        points.append(point)
+        heard.append(encoder.embed(trimmed(wave)))
+        high.append(np.median(np.log(pitches(trimmed(wave)))))
+
+    for index, name in enumerate(names):
+        hear(stock[index], packs[name], index)
+        hear(stock[index], packs[name], index + len(read) // 2)
+    random = np.random.default_rng(1)
+    while len(points) < count:
+        point = _random(random, stock)
+        hear(point, space.pack(point, packs.__getitem__), len(points))
+        if len(points) % 20 == 0:
+            print(len(points), flush=True)
+    np.savez_compressed(
+        OUT, names=np.array(names), sound=space.sound.astype(np.float32),
+        melody=space.melody.astype(np.float32), points=np.array(points, np.float32),
+        embeddings=np.array(heard, np.float16), pitches=np.array(high, np.float32),
+    )  # fmt: skip
+
+
+def _axes(styles: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    apart = (styles - styles.mean(axis=0)).astype(np.float64)
+    return np.linalg.svd(apart, full_matrices=False)[0][:, :count] / np.sqrt(len(styles) - 1)
+
+
+def _random(random: np.random.Generator, stock: NDArray[np.float64]) -> NDArray[np.float64]:
+    widths = random.choice([0.6, 0.9, 1.2], size=2)
+    point = random.standard_normal(SOUND + MELODY) * np.repeat(widths, (SOUND, MELODY))
+    if random.random() < 0.35:
+        one, other = stock[random.integers(len(stock), size=2)]
+        share = random.uniform(-0.3, 1.3)
+        line = share * one + (1 - share) * other
+        point[:SOUND] = line[:SOUND]
+        if random.random() < 0.5:
+            point[SOUND:] = line[SOUND:]
+    return point
+
+
+if __name__ == "__main__":
+    main()
