@@ -219,8 +219,11 @@ async def at_revision(where: str, revision: str) -> AsyncGenerator[Any]:
     await engine.dispose()
 
 
-async def test_a_database_of_the_first_revision_is_brought_up_to_date(where: str) -> None:
-    async with at_revision(where, "0001") as connection:
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+async def test_a_database_of_an_older_revision_is_brought_up_to_date(
+    where: str, revision: str
+) -> None:
+    async with at_revision(where, revision) as connection:
         await connection.execute(
             text(
                 "INSERT INTO conversations (id, owner, avatar, name, language, started, updated)"
@@ -230,11 +233,13 @@ async def test_a_database_of_the_first_revision_is_brought_up_to_date(where: str
         await connection.execute(
             text(
                 "INSERT INTO turns (conversation, number, said, at, language, heard, unheard,"
-                " state, problem, began_s, asked_s, stages, sources, timeline) VALUES ('old', 1,"
+                " state, problem, began_s, asked_s, stages, timeline) VALUES ('old', 1,"
                 " 'Where is the heron?', :at, 'en', 'In Málaga.', '', 'answered', '', 1, 2,"
-                " '{}', '[]', '[]')"
+                " '{}', '[]')"
             ).bindparams(at=START if "postgresql" in where else str(START.replace(tzinfo=None)))
         )
+        if revision == "0002":
+            await connection.execute(text("UPDATE turns SET words = 'where heron in malaga'"))
     async with open_store(where) as store:
         assert [item.id for item in (await store.list("ann", "heron malaga")).items] == ["old"]
         assert await store.write([entry("old", 2, "Thanks", first=False)]) == [True]

@@ -86,6 +86,6 @@ class TurnRow(Base):
     audible_s: Mapped[float | None]
     ended_s: Mapped[float | None]
     stages: Mapped[dict[str, float]] = mapped_column(Json)
-    sources: Mapped[list[dict[str, str]]] = mapped_column(Json)
+    sources: Mapped[list[dict[str, str]]] = mapped_column(Json, server_default="[]")
     timeline: Mapped[list[tuple[float, str]]] = mapped_column(Json)
     words: Mapped[str] = mapped_column(Text, server_default="")

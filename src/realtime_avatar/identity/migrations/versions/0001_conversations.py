@@ -46,7 +46,6 @@ def upgrade() -> None:
         sa.Column("audible_s", sa.Float()),
         sa.Column("ended_s", sa.Float()),
         sa.Column("stages", json, nullable=False),
-        sa.Column("sources", json, nullable=False),
         sa.Column("timeline", json, nullable=False),
         sa.UniqueConstraint("conversation", "number", name="uq_turns_conversation_number"),
     )
