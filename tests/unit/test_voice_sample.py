@@ -1,5 +1,7 @@
 """What is said of recordings that a voice is to be learned from."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,8 @@ from realtime_avatar.voice.speakers import GE2E, Ge2e
 pytestmark = pytest.mark.weights
 RATE = 16_000
 
+Floats = NDArray[np.float32]
+
 
 @pytest.fixture(scope="module")
 def encoder() -> Ge2e:
@@ -24,24 +28,24 @@ def encoder() -> Ge2e:
 
 
 @pytest.fixture
-def jfk(recordings: Path) -> NDArray[np.float32]:
+def jfk(recordings: Path) -> Floats:
     return read_audio(recordings / "jfk.wav").float32()
 
 
-def audio(sound: NDArray[np.floating]) -> Audio:
-    return Audio(to_int16(sound.astype(np.float32)), RATE, 0)
+def audio(sound: Floats) -> Audio:
+    return Audio(to_int16(sound), RATE, 0)
 
 
-def all_of(sound: NDArray[np.floating]) -> list[tuple[int, int]]:
+def all_of(sound: Floats) -> list[tuple[int, int]]:
     return [(0, len(sound))]
 
 
-def padded(sound: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
+def padded(sound: Floats) -> tuple[Floats, list[tuple[int, int]]]:
     quiet = np.zeros(RATE, np.float32)
     return np.concatenate([quiet, sound, quiet]), [(RATE, RATE + len(sound))]
 
 
-def test_real_speech_is_taken_levelled_without_its_silence(encoder: Ge2e, jfk: NDArray[np.float32]):
+def test_real_speech_is_taken_levelled_without_its_silence(encoder: Ge2e, jfk: Floats):
     sound, speech = padded(jfk)
     sample = examine(audio(sound), speech, encoder)
     assert sample.audio.samples == len(jfk)
@@ -51,19 +55,40 @@ def test_real_speech_is_taken_levelled_without_its_silence(encoder: Ge2e, jfk: N
     assert sample.figures["seconds"] == pytest.approx(11, abs=0.1)
 
 
+def cut(sound: Floats, seconds: int) -> Floats:
+    return sound[: seconds * RATE]
+
+
+def scaled(sound: Floats, factor: float) -> Floats:
+    return sound * np.float32(factor)
+
+
+def clipped(sound: Floats, factor: float) -> Floats:
+    return np.clip(scaled(sound, factor), -0.9, 0.9)
+
+
+def noisy(sound: Floats, level: float) -> Floats:
+    noise = np.random.default_rng(0).standard_normal(len(sound))
+    return (sound + level * noise).astype(np.float32)
+
+
+def repeated(sound: Floats, times: int) -> Floats:
+    return np.tile(sound, times)
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda s: s[:RATE], "only 1.0 seconds"),
-        (lambda s: s * 0.003, "too quiet"),
-        (lambda s: np.clip(s * 30, -0.9, 0.9), "distorted"),
-        (lambda s: s + 0.5 * np.random.default_rng(0).standard_normal(len(s)), "noise or music"),
+        (partial(cut, seconds=1), "only 1.0 seconds"),
+        (partial(scaled, factor=0.003), "too quiet"),
+        (partial(clipped, factor=30), "distorted"),
+        (partial(noisy, level=0.5), "noise or music"),
     ],
 )
 def test_what_is_of_no_use_is_refused_with_advice(
-    encoder: Ge2e, jfk: NDArray[np.float32], make: object, why: str
+    encoder: Ge2e, jfk: Floats, make: Callable[[Floats], Floats], why: str
 ):
-    made = make(jfk)  # type: ignore[operator]
+    made = make(jfk)
     quiet = np.zeros(0, np.float32)
     if why == "noise or music":
         quiet = (0.5 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
@@ -75,15 +100,15 @@ def test_what_is_of_no_use_is_refused_with_advice(
 @pytest.mark.parametrize(
     ("make", "remark"),
     [
-        (lambda s: s[: 5 * RATE], "5 seconds"),
-        (lambda s: s * 0.06, "quiet"),
-        (lambda s: np.tile(s, 3), "first thirty seconds"),
+        (partial(cut, seconds=5), "5 seconds"),
+        (partial(scaled, factor=0.06), "quiet"),
+        (partial(repeated, times=3), "first thirty seconds"),
     ],
 )
 def test_what_could_be_better_is_told(
-    encoder: Ge2e, jfk: NDArray[np.float32], make: object, remark: str
+    encoder: Ge2e, jfk: Floats, make: Callable[[Floats], Floats], remark: str
 ):
-    sound, speech = padded(make(jfk))  # type: ignore[operator]
+    sound, speech = padded(make(jfk))
     sample = examine(audio(sound), speech, encoder)
     assert any(remark in words for words in sample.remarks)
     assert sample.audio.seconds <= 30
@@ -99,7 +124,7 @@ def test_no_speech_is_told_from_a_tone(encoder: Ge2e):
         examine(audio(noise), [], encoder)
 
 
-def test_two_people_are_told_from_one(encoder: Ge2e, recordings: Path, jfk: NDArray[np.float32]):
+def test_two_people_are_told_from_one(encoder: Ge2e, recordings: Path, jfk: Floats):
     others = [
         read_audio(recordings / f"arctic_{name}.wav").float32() for name in ("a0007", "a0009")
     ]

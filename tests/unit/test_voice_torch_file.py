@@ -22,7 +22,10 @@ class _Named:
         self.module, self.name = module, name
 
 
-class _Pickler(pickle._Pickler):  # type: ignore[name-defined]
+_PurePickler: Any = vars(pickle)["_Pickler"]  # in Python, so that it can be bent
+
+
+class _Pickler(_PurePickler):
     """Writes globals and storages as PyTorch does."""
 
     def persistent_id(self, obj: Any) -> Any:
