@@ -118,10 +118,10 @@ def test_no_speech_is_told_from_a_tone(encoder: Ge2e):
     t = np.arange(8 * RATE) / RATE
     dial = 0.2 * np.sin(2 * np.pi * 350 * t) + 0.2 * np.sin(2 * np.pi * 440 * t)
     with pytest.raises(InputError, match="tone or music"):
-        examine(audio(dial), [], encoder)
+        examine(audio(dial.astype(np.float32)), [], encoder)
     noise = 0.1 * np.random.default_rng(0).standard_normal(8 * RATE)
     with pytest.raises(InputError, match="nobody is heard"):
-        examine(audio(noise), [], encoder)
+        examine(audio(noise.astype(np.float32)), [], encoder)
 
 
 def test_two_people_are_told_from_one(encoder: Ge2e, recordings: Path, jfk: Floats):
