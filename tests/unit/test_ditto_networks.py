@@ -85,11 +85,11 @@ def test_every_step_keeps_the_motion_and_the_noise_in_proportion(steps: int):
 def test_windows_of_a_batch_do_not_mix():
     model, give = network("lmdm"), Inputs()
     frame, cond = give("cond_frame", 2, 265), give("cond", 2, 80, 1059)
-    noise = give("noise", 3, 2, 80, 265)
-    both = sample(model, schedule(2), frame, cond, noise)
+    begin, fresh = give("begin", 2, 80, 265), give("fresh", 2, 1, 80, 265)
+    both = sample(model, schedule(2), frame, cond, begin, fresh)
     for one in range(2):
         row = slice(one, one + 1)
-        alone = sample(model, schedule(2), frame[row], cond[row], noise[:, row])
+        alone = sample(model, schedule(2), frame[row], cond[row], begin[row], fresh)
         assert relative(both[row], alone) < 1e-4
 
 

@@ -11,25 +11,28 @@ from torch import Tensor, nn
 from realtime_avatar.face.ditto.layers import SpectralConv2d
 
 FEATURES = 256  # channels of the warped features
-HIDDEN = 128
 LEAK = 0.2
 
 
 class Decoder(nn.Module):
     """Warped features in, picture out."""
 
-    def __init__(self) -> None:
+    def __init__(self, narrow: int = 1) -> None:
         super().__init__()
-        self.fc = nn.Conv2d(FEATURES, 512, 3, padding=1)
-        self.G_middle_0 = SpadeBlock(512, 512)
-        self.G_middle_1 = SpadeBlock(512, 512)
-        self.G_middle_2 = SpadeBlock(512, 512)
-        self.G_middle_3 = SpadeBlock(512, 512)
-        self.G_middle_4 = SpadeBlock(512, 512)
-        self.G_middle_5 = SpadeBlock(512, 512)
-        self.up_0 = SpadeBlock(512, 256)
-        self.up_1 = SpadeBlock(256, 64)
-        self.conv_img = nn.Sequential(nn.Conv2d(64, 12, 3, padding=1), nn.PixelShuffle(2))
+        features = FEATURES // narrow
+        wide = 2 * features
+        self.fc = nn.Conv2d(features, wide, 3, padding=1)
+        self.G_middle_0 = SpadeBlock(features, wide, wide)
+        self.G_middle_1 = SpadeBlock(features, wide, wide)
+        self.G_middle_2 = SpadeBlock(features, wide, wide)
+        self.G_middle_3 = SpadeBlock(features, wide, wide)
+        self.G_middle_4 = SpadeBlock(features, wide, wide)
+        self.G_middle_5 = SpadeBlock(features, wide, wide)
+        self.up_0 = SpadeBlock(features, wide, features)
+        self.up_1 = SpadeBlock(features, features, features // 4)
+        self.conv_img = nn.Sequential(
+            nn.Conv2d(features // 4, 12, 3, padding=1), nn.PixelShuffle(2)
+        )
 
     @property
     def middle(self) -> list["SpadeBlock"]:
@@ -56,17 +59,17 @@ class Decoder(nn.Module):
 class SpadeBlock(nn.Module):
     """Two modulated convolutions and a way past them."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, features: int, inputs: int, outputs: int) -> None:
         super().__init__()
         middle = min(inputs, outputs)
         self.conv_0 = SpectralConv2d(inputs, middle, 3)
         self.conv_1 = SpectralConv2d(middle, outputs, 3)
-        self.norm_0 = Spade(inputs)
-        self.norm_1 = Spade(middle)
+        self.norm_0 = Spade(features, inputs)
+        self.norm_1 = Spade(features, middle)
         self.learned_shortcut = inputs != outputs
         if self.learned_shortcut:
             self.conv_s = SpectralConv2d(inputs, outputs, 1, bias=False)
-            self.norm_s = Spade(inputs)
+            self.norm_s = Spade(features, inputs)
 
     def forward(self, x: Tensor, feature: Tensor) -> Tensor:
         past = self.conv_s(self.norm_s(x, feature)) if self.learned_shortcut else x
@@ -77,11 +80,12 @@ class SpadeBlock(nn.Module):
 class Spade(nn.Module):
     """Instance norm, scaled and shifted at each place as the features say."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, features: int, channels: int) -> None:
         super().__init__()
-        self.mlp_shared = nn.Sequential(nn.Conv2d(FEATURES, HIDDEN, 3, padding=1), nn.ReLU())
-        self.mlp_gamma = nn.Conv2d(HIDDEN, channels, 3, padding=1)
-        self.mlp_beta = nn.Conv2d(HIDDEN, channels, 3, padding=1)
+        hidden = features // 2
+        self.mlp_shared = nn.Sequential(nn.Conv2d(features, hidden, 3, padding=1), nn.ReLU())
+        self.mlp_gamma = nn.Conv2d(hidden, channels, 3, padding=1)
+        self.mlp_beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
     def forward(self, x: Tensor, feature: Tensor) -> Tensor:
         hidden = self.mlp_shared(F.interpolate(feature, size=x.shape[2:]))

@@ -16,7 +16,10 @@ MOTION = 265
 """Numbers in a motion: scale - 1, pitch 66, yaw 66, roll 66, translation 3, expression 63."""
 
 FRAMES = 80
-WIDTH, HEADS, LAYERS, INNER = 512, 8, 8, 1024
+FPS = 25
+"""Frames of motion a second."""
+
+WIDTH, HEADS, LAYERS = 512, 8, 8
 TIME_TOKENS = 2
 GUIDANCE = 2.0
 
@@ -42,26 +45,30 @@ class MotionDenoiser(nn.Module):
 
     Args:
         condition: Numbers for each frame that say what is heard and wanted.
+        narrow: What the widths are divided by.
     """
 
-    def __init__(self, condition: int = 1059) -> None:
+    def __init__(self, condition: int = 1059, narrow: int = 1) -> None:
         super().__init__()
-        self.rotary = Rotary(WIDTH)
-        self.time_mlp = nn.Sequential(TimeWaves(WIDTH), nn.Linear(WIDTH, 4 * WIDTH), nn.Mish())
-        self.to_time_cond = nn.Sequential(nn.Linear(4 * WIDTH, WIDTH))
-        self.to_time_tokens = nn.Sequential(nn.Linear(4 * WIDTH, TIME_TOKENS * WIDTH))
-        self.null_cond_embed = nn.Parameter(torch.empty(1, FRAMES, WIDTH))
-        self.null_cond_hidden = nn.Parameter(torch.empty(1, WIDTH))
-        self.norm_cond = nn.LayerNorm(WIDTH)
-        self.input_projection = nn.Linear(2 * MOTION, WIDTH)
-        self.cond_encoder = nn.Sequential(*(EncoderLayer(self.rotary) for _ in range(2)))
-        self.cond_projection = nn.Linear(condition, WIDTH)
+        width = WIDTH // narrow
+        self.rotary = Rotary(width)
+        self.time_mlp = nn.Sequential(TimeWaves(width), nn.Linear(width, 4 * width), nn.Mish())
+        self.to_time_cond = nn.Sequential(nn.Linear(4 * width, width))
+        self.to_time_tokens = nn.Sequential(nn.Linear(4 * width, TIME_TOKENS * width))
+        self.null_cond_embed = nn.Parameter(torch.empty(1, FRAMES, width))
+        self.null_cond_hidden = nn.Parameter(torch.empty(1, width))
+        self.norm_cond = nn.LayerNorm(width)
+        self.input_projection = nn.Linear(2 * MOTION, width)
+        self.cond_encoder = nn.Sequential(*(EncoderLayer(width, self.rotary) for _ in range(2)))
+        self.cond_projection = nn.Linear(condition, width)
         self.non_attn_cond_projection = nn.Sequential(
-            nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH)
+            nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
         self.seqTransDecoder = nn.Module()
-        self.seqTransDecoder.stack = nn.ModuleList(DecoderLayer(self.rotary) for _ in range(LAYERS))
-        self.final_layer = nn.Linear(WIDTH, MOTION)
+        self.seqTransDecoder.stack = nn.ModuleList(
+            DecoderLayer(width, self.rotary) for _ in range(LAYERS)
+        )
+        self.final_layer = nn.Linear(width, MOTION)
 
     @property
     def layers(self) -> list["DecoderLayer"]:
@@ -84,7 +91,7 @@ class MotionDenoiser(nn.Module):
         )
         time = self.time_mlp(times)
         level = F.mish(self.to_time_cond(time)[:, None] + hidden)
-        time_tokens = self.to_time_tokens(time).unflatten(1, (TIME_TOKENS, WIDTH))
+        time_tokens = self.to_time_tokens(time).unflatten(1, (TIME_TOKENS, -1))
         context = torch.cat(
             [
                 tokens.expand(steps, -1, -1, -1),
@@ -169,11 +176,11 @@ class Rotary(nn.Module):
 class Attention(nn.Module):
     """Attention with eight heads, its three projections in one weight (as in PyTorch's)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * WIDTH, WIDTH))
-        self.in_proj_bias = nn.Parameter(torch.empty(3 * WIDTH))
-        self.out_proj = nn.Linear(WIDTH, WIDTH)
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
+        self.out_proj = nn.Linear(width, width)
 
     def queries(self, x: Tensor) -> Tensor:
         """Return what is asked, (..., heads, frames, 64)."""
@@ -193,21 +200,20 @@ class Attention(nn.Module):
         return self.out_proj(found.transpose(1, 2).flatten(2))
 
     def _project(self, x: Tensor, which: int) -> Tensor:
-        rows = slice(which * WIDTH, (which + 1) * WIDTH)
-        y = F.linear(x, self.in_proj_weight[rows], self.in_proj_bias[rows])
-        return y.unflatten(-1, (HEADS, WIDTH // HEADS)).transpose(-2, -3)
+        weight, bias = self.in_proj_weight.chunk(3)[which], self.in_proj_bias.chunk(3)[which]
+        return F.linear(x, weight, bias).unflatten(-1, (HEADS, -1)).transpose(-2, -3)
 
 
 class EncoderLayer(nn.Module):
     """Self-attention and a perceptron, both normalised before."""
 
-    def __init__(self, rotary: Rotary) -> None:
+    def __init__(self, width: int, rotary: Rotary) -> None:
         super().__init__()
-        self.self_attn = Attention()
-        self.linear1 = nn.Linear(WIDTH, INNER)
-        self.linear2 = nn.Linear(INNER, WIDTH)
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.norm2 = nn.LayerNorm(WIDTH)
+        self.self_attn = Attention(width)
+        self.linear1 = nn.Linear(width, 2 * width)
+        self.linear2 = nn.Linear(2 * width, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
         self.rotary = rotary
 
     def forward(self, x: Tensor) -> Tensor:
@@ -218,18 +224,18 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """As the encoder's, with attention to the condition; what each adds is modulated."""
 
-    def __init__(self, rotary: Rotary) -> None:
+    def __init__(self, width: int, rotary: Rotary) -> None:
         super().__init__()
-        self.self_attn = Attention()
-        self.multihead_attn = Attention()
-        self.linear1 = nn.Linear(WIDTH, INNER)
-        self.linear2 = nn.Linear(INNER, WIDTH)
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.norm3 = nn.LayerNorm(WIDTH)
-        self.film1 = Film()
-        self.film2 = Film()
-        self.film3 = Film()
+        self.self_attn = Attention(width)
+        self.multihead_attn = Attention(width)
+        self.linear1 = nn.Linear(width, 2 * width)
+        self.linear2 = nn.Linear(2 * width, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.norm3 = nn.LayerNorm(width)
+        self.film1 = Film(width)
+        self.film2 = Film(width)
+        self.film3 = Film(width)
         self.rotary = rotary
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, film: Tensor) -> Tensor:
@@ -243,9 +249,9 @@ class DecoderLayer(nn.Module):
 class Film(nn.Module):
     """Scales and shifts from a level of noise; Perez et al., "FiLM", AAAI 2018."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.block = nn.Sequential(nn.Mish(), nn.Linear(WIDTH, 2 * WIDTH))
+        self.block = nn.Sequential(nn.Mish(), nn.Linear(width, 2 * width))
 
     def forward(self, activated: Tensor) -> Tensor:
         """Return scales and shifts side by side. `activated`: what Mish made of the level."""

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from realtime_avatar.face.ditto.decoder import HIDDEN, LEAK, Decoder, Spade, SpadeBlock
+from realtime_avatar.face.ditto.decoder import LEAK, Decoder, Spade, SpadeBlock
 from realtime_avatar.face.ditto.folding import doubled, interleave, quadrupled, spread
 
 
@@ -37,11 +37,11 @@ class FastDecoder(nn.Module):
     def forward(self, feature: Tensor) -> Tensor:
         """Return (batch, 3, 512, 512); see `Decoder.forward`."""
         x = self.fc(feature)
-        told = [_said(part) for part in self.told(feature).split(HIDDEN, 1)]
+        told = [_said(part) for part in self.told(feature).chunk(len(self.middle) * 2, 1)]
         for number, block in enumerate(self.middle):
             x = block(x, told[2 * number : 2 * number + 2])
-        x = self.up_0(x, [_said(interleave(part)) for part in _norms_of(self.told_0(feature))])
-        x = self.up_1(x, [_said(spread(part)) for part in _norms_of(self.told_1(feature))])
+        x = self.up_0(x, [_said(interleave(part)) for part in _norms_of(self.told_0(feature), 4)])
+        x = self.up_1(x, [_said(spread(part)) for part in _norms_of(self.told_1(feature), 9)])
         return torch.sigmoid(F.pixel_shuffle(self.last(F.leaky_relu(x, LEAK)), 2))
 
 
@@ -81,9 +81,9 @@ def _said(part: Tensor) -> Tensor:
     return F.relu(part).contiguous(memory_format=torch.channels_last)
 
 
-def _norms_of(copies: Tensor) -> list[Tensor]:
+def _norms_of(told: Tensor, copies: int) -> list[Tensor]:
     """Return for each of three norms (batch, height, width, copies, channels)."""
-    return list(copies.movedim(1, -1).unflatten(-1, (-1, 3, HIDDEN)).unbind(-2))
+    return list(told.movedim(1, -1).unflatten(-1, (copies, 3, -1)).unbind(-2))
 
 
 def _calm(x: Tensor) -> Tensor:

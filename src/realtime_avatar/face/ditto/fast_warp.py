@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from realtime_avatar.face.ditto.appearance import CHANNELS, DEPTH
+from realtime_avatar.face.ditto.appearance import DEPTH
 from realtime_avatar.face.ditto.folding import doubled, fold_norm, interleave, paired, widen
 from realtime_avatar.face.ditto.layers import ConvBlock3d
 from realtime_avatar.face.ditto.motion import KEYPOINTS
@@ -62,7 +62,7 @@ class FastWarp(nn.Module):
         self.occlusion = _frozen(occlusion)
         self.occlusion_bias = _frozen(dense.occlusion.bias)
         weight, bias = fold_norm(warp.third.conv, warp.third.norm)
-        by_slice = weight.unflatten(1, (CHANNELS, DEPTH)).transpose(1, 2).flatten(1, 2)
+        by_slice = weight.unflatten(1, (-1, DEPTH)).transpose(1, 2).flatten(1, 2)
         self.third = _Conv(by_slice, bias)
         self.fourth = _Conv(warp.fourth.weight, warp.fourth.bias)
 

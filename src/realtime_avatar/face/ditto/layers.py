@@ -71,9 +71,9 @@ class ResidualBlock3d(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Five halvings and five doublings of a volume, joined at every size (a 3-D U-Net)."""
+    """Halvings and doublings of a volume, joined at every size (a 3-D U-Net)."""
 
-    def __init__(self, width: int, inputs: int, *, levels: int = 5, widest: int = 1024) -> None:
+    def __init__(self, width: int, inputs: int, *, levels: int, widest: int) -> None:
         super().__init__()
         widths = [min(widest, width * 2**level) for level in range(levels + 1)]
         self.encoder = _Encoder([inputs, *widths[1:]])

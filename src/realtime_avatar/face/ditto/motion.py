@@ -39,9 +39,10 @@ class Measured(NamedTuple):
 class MotionExtractor(nn.Module):
     """Picture in, pose and expression out."""
 
-    def __init__(self) -> None:
+    def __init__(self, narrow: int = 1) -> None:
         super().__init__()
-        self.detector = _ConvNeXt((3, 3, 9, 3), (96, 192, 384, 768))
+        widths = (96, 192, 384, 768)
+        self.detector = _ConvNeXt((3, 3, 9, 3), tuple(width // narrow for width in widths))
 
     def forward(self, picture: Tensor) -> Measured:
         """Measure a face.

@@ -12,7 +12,7 @@ from realtime_avatar.face.ditto.motion import MotionExtractor
 from realtime_avatar.face.ditto.stitch import StitchNetwork
 from realtime_avatar.face.ditto.warp import WarpNetwork
 
-NETWORKS: Final[dict[str, Callable[[], nn.Module]]] = {
+NETWORKS: Final[dict[str, Callable[..., nn.Module]]] = {
     "appearance_extractor": AppearanceExtractor,
     "motion_extractor": MotionExtractor,
     "warp_network": WarpNetwork,

@@ -62,7 +62,12 @@ def schedule(steps: int) -> Schedule:
 
 
 def sample(
-    model: MotionDenoiser, plan: Schedule, cond_frame: Tensor, cond: Tensor, noise: Tensor
+    model: MotionDenoiser,
+    plan: Schedule,
+    cond_frame: Tensor,
+    cond: Tensor,
+    begin: Tensor,
+    fresh: Tensor,
 ) -> Tensor:
     """Return motion for what is heard, float32, (batch, 80, 265).
 
@@ -71,14 +76,14 @@ def sample(
         plan: Steps, on the model's device.
         cond_frame: (batch, 265), the motion that this follows.
         cond: (batch, 80, condition).
-        noise: Standard normal float32, (steps + 1, batch, 80, 265): the beginning, then one
-            for each step; the last is not used.
+        begin: Standard normal float32, (batch, 80, 265).
+        fresh: The same for each step, (steps, batch or 1, 80, 265); the last is not used.
     """
     kind = model.final_layer.weight.dtype
     start, keys, values, film = model.prepare(cond_frame.to(kind), cond.to(kind), plan.times)
-    x = noise[0]
+    x = begin
     for step in range(len(plan.times)):
         motion = model.step(x.to(kind), start, keys[step], values[step], film[step]).float()
-        told, noisy, fresh = plan.factors[step]
-        x = told * motion + noisy * x + fresh * noise[step + 1]
+        told, noisy, more = plan.factors[step]
+        x = told * motion + noisy * x + more * fresh[step]
     return x

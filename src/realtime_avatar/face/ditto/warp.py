@@ -14,13 +14,19 @@ LEAK = 0.01
 
 
 class WarpNetwork(nn.Module):
-    """Volume and two sets of keypoints in, a map for the decoder out."""
+    """Volume and two sets of keypoints in, a map for the decoder out.
 
-    def __init__(self) -> None:
+    Args:
+        narrow: What the widths are divided by.
+        levels: Halvings of the hourglass; the volume's sides are multiples of 2 ** levels.
+    """
+
+    def __init__(self, narrow: int = 1, levels: int = 5) -> None:
         super().__init__()
-        self.dense_motion_network = DenseMotion()
-        self.third = ConvBlock2d(CHANNELS * DEPTH, 256, leak=LEAK)
-        self.fourth = nn.Conv2d(256, 256, 1)
+        width = 256 // narrow
+        self.dense_motion_network = DenseMotion(narrow, levels)
+        self.third = ConvBlock2d(CHANNELS // narrow * DEPTH, width, leak=LEAK)
+        self.fourth = nn.Conv2d(width, width, 1)
 
     def forward(self, feature_3d: Tensor, kp_source: Tensor, kp_driving: Tensor) -> Tensor:
         """Return what the decoder paints.
@@ -41,11 +47,12 @@ class WarpNetwork(nn.Module):
 class DenseMotion(nn.Module):
     """From the moves of keypoints to a move for every place of the volume."""
 
-    def __init__(self) -> None:
+    def __init__(self, narrow: int, levels: int) -> None:
         super().__init__()
-        self.hourglass = Hourglass(32, (KEYPOINTS + 1) * (COMPRESSED + 1))
+        seen = (KEYPOINTS + 1) * (COMPRESSED + 1)
+        self.hourglass = Hourglass(32 // narrow, seen, levels=levels, widest=1024 // narrow)
         self.mask = nn.Conv3d(self.hourglass.outputs, KEYPOINTS + 1, 7, padding=3)
-        self.compress = nn.Conv3d(CHANNELS, COMPRESSED, 1)
+        self.compress = nn.Conv3d(CHANNELS // narrow, COMPRESSED, 1)
         self.norm = nn.BatchNorm3d(COMPRESSED)
         self.occlusion = nn.Conv2d(self.hourglass.outputs * DEPTH, 1, 7, padding=3)
 
