@@ -48,8 +48,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt $(VENV)/.run
+$(VENV)/.test: requirements/test.txt requirements/torch.txt $(VENV)/.run
 	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	$(PIP) install --quiet -r requirements/torch.txt \
+	  || echo "make: PyTorch could not be installed: tests of the neural face will be skipped" >&2
 	@touch $@
 
 $(VENV)/.made:

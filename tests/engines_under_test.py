@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ditto_checkpoint import SIDE, narrow_checkpoint
 from llama_server import KEY, llama_server
 from realtime_avatar.bench.stand_in import serve
 from realtime_avatar.engines.registry import Kind
@@ -31,7 +32,21 @@ ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
         ("pocket-tts", {}),
         ("xtts", {}),
     ],
-    "face": [("fake", {}), ("photo", {})],
+    "face": [
+        ("fake", {}),
+        ("photo", {}),
+        # The published weights cannot be had everywhere: a small network's, made up.
+        (
+            "ditto",
+            {
+                "checkpoint": narrow_checkpoint,
+                "device": "cpu",
+                "steps": 2,
+                "side": SIDE,
+                "batch": 1,
+            },
+        ),
+    ],
 }
 
 STOOD_IN = {"openai-speech", "pocket-tts", "xtts"}

@@ -37,6 +37,7 @@ def anyio_backend() -> str:
 
 async def _loaded(kind: Kind, engine: tuple[str, dict[str, Any]]) -> AsyncGenerator[Any]:
     name, options = engine
+    options = {key: value() if callable(value) else value for key, value in options.items()}
     async with AsyncExitStack() as stack:
         if name in SERVERS:
             options = options | await stack.enter_async_context(SERVERS[name]())

@@ -19,6 +19,8 @@ app = typer.Typer(
     help="List, fetch, check and remove models.", no_args_is_help=True, add_completion=False
 )
 
+_UNPINNED = "here, but unpinned: no hash is known to check it by"
+
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -92,6 +94,9 @@ def pull(
                 _pull(store, model, bar, source, instead=not models and not every)
             except ModelMissing as error:
                 failures.append(str(error))
+            else:
+                if model.unpinned:
+                    typer.echo(f"{model.id}: {_UNPINNED}", err=True)
     if failures:
         raise ModelMissing("\n".join(failures))
 
@@ -118,7 +123,9 @@ def verify(models: Ids = None, json: Json = False) -> None:
         print_json(found)
     for model in found:
         if model["ok"] and not json:
-            print(f"{model['id']}: right")
+            print(
+                f"{model['id']}: {_UNPINNED if store.catalogue[model['id']].unpinned else 'right'}"
+            )
     problems = [model["problem"] for model in found if not model["ok"]]
     if problems:
         raise ModelMissing("\n".join(problems))

@@ -52,9 +52,9 @@ def without_stderr() -> Generator[None]:
 
 
 def onnx_session(
-    path: Path | bytes, threads: int = 1, *, quantised: bool = False
+    path: Path | bytes, threads: int = 1, *, quantised: bool = False, cuda: bool = False
 ) -> "onnxruntime.InferenceSession":
-    """Open an ONNX model on the CPU, without spinning threads.
+    """Open an ONNX model, without spinning threads.
 
     Args:
         path: The model's file, or the model itself, serialised.
@@ -62,6 +62,7 @@ def onnx_session(
         quantised: Whether its weights are signed bytes. Without VNNI their products with
             unsigned ones overflow in between, and the model would say something else than
             on other processors; this avoids it at no cost.
+        cuda: Whether to run it on the GPU, if the installed ONNX Runtime can.
     """
     import onnxruntime
 
@@ -72,4 +73,7 @@ def onnx_session(
     if quantised:
         options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    if cuda and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        providers.insert(0, "CUDAExecutionProvider")
+    return onnxruntime.InferenceSession(path, options, providers=providers)

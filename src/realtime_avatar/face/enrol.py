@@ -43,7 +43,7 @@ def enrol(
     Raises:
         InputError: if there is not just one face, or it is too small or turned too far.
     """
-    face = _only(landmarker.detect(portrait))
+    face = only_face(landmarker.detect(portrait))
     face = landmarker.track(portrait, face)
     quality = judge(portrait, face)
     remarks = list(quality.remarks)
@@ -53,23 +53,14 @@ def enrol(
             teeth = _teeth(landmarker, other)
     if others and teeth is None:
         remarks.append("no other portrait shows the upper teeth well; generic ones are used")
-    height, width = portrait.shape[:2]
-    if size is None:
-        left, top, wide, high = 0, 0, width, height
-        scale = min(1.0, MAX_HEIGHT / height)
-        columns, rows = (max(2, int(length * scale) // 2 * 2) for length in (width, height))
-        # The odd row or column is cut off, not squeezed in.
-        wide, high = (min(float(wide), columns / scale), min(float(high), rows / scale))
-    else:
-        columns, rows = size
-        left, top, wide, high = _frame(face, width, height, columns / rows)
+    (left, top, wide, high), (columns, rows) = place(portrait, face, size)
     fine = float(np.clip(wide / columns, 1.0, _FINEST))
     points = (face.points - np.array([left, top, 0], np.float32)) * np.float32(columns / wide)
     whole = (left, top, wide, high)
     rig = _cut_out(portrait, points, whole, (columns, rows), fine, teeth)
     if rig is None:
         shape = (round(columns * fine), round(rows * fine))
-        rig = make(_resample(portrait, *whole, shape), points, columns, rows, teeth=teeth)
+        rig = make(resample(portrait, *whole, shape), points, columns, rows, teeth=teeth)
         remarks.append(
             "the person cannot be told from the background, which therefore moves along;"
             " a plain one that differs from hair and clothes would help"
@@ -106,7 +97,7 @@ def _cut_out(
     sides = [int(min(margin, max(0.0, beyond) / scale)) for beyond in room]
     before_x, before_y, after_x, after_y = sides
     part = (columns + before_x + after_x, rows + before_y + after_y)
-    texture = _resample(
+    texture = resample(
         portrait, left - before_x * scale, top - before_y * scale,
         part[0] * scale, part[1] * scale, (round(part[0] * fine), round(part[1] * fine)),
     )  # fmt: skip
@@ -126,7 +117,30 @@ def _cut_out(
     )  # fmt: skip
 
 
-def _only(faces: list[Landmarks]) -> Landmarks:
+def place(
+    portrait: NDArray[np.uint8], face: Landmarks, size: tuple[int, int] | None
+) -> tuple[tuple[float, float, float, float], tuple[int, int]]:
+    """Return which part of a portrait is shown, and as how many pixels.
+
+    Returns:
+        Left, top, width and height in the portrait; columns and rows, even.
+    """
+    height, width = portrait.shape[:2]
+    if size is not None:
+        return _frame(face, width, height, size[0] / size[1]), size
+    scale = min(1.0, MAX_HEIGHT / height)
+    columns, rows = (max(2, int(length * scale) // 2 * 2) for length in (width, height))
+    # The odd row or column is cut off, not squeezed in.
+    wide, high = (min(float(width), columns / scale), min(float(height), rows / scale))
+    return (0, 0, wide, high), (columns, rows)
+
+
+def only_face(faces: list[Landmarks]) -> Landmarks:
+    """Return the one face of a portrait.
+
+    Raises:
+        InputError: if there is none, or a second one that is as near.
+    """
     if not faces:
         raise InputError("there is no face in the portrait, or it is turned away from the camera")
     main = faces[0]
@@ -150,7 +164,7 @@ def _frame(
     return float(left), float(top), wide, high
 
 
-def _resample(
+def resample(
     portrait: NDArray[np.uint8],
     left: float,
     top: float,

@@ -55,13 +55,14 @@ class File(_Strict):
 
     Attributes:
         name: Its name in the model's folder; there are no folders inside.
-        bytes: Its exact size.
-        sha256: Of the whole file, however many parts it came in.
+        bytes: Its exact size; about, where no hash is known.
+        sha256: Of the whole file, however many parts it came in; None where it is not known,
+            and whatever the source gives is taken.
     """
 
     name: FileName
     bytes: PositiveInt
-    sha256: Sha256
+    sha256: Sha256 | None = None
 
 
 class _Holder(_Strict):
@@ -174,6 +175,11 @@ class Model(_Strict):
     alternative: ModelId | None = None
     files: Annotated[tuple[File, ...], Field(min_length=1)]
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+
+    @property
+    def unpinned(self) -> tuple[str, ...]:
+        """Names of the files whose hash is not known."""
+        return tuple(file.name for file in self.files if file.sha256 is None)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

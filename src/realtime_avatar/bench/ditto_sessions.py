@@ -1,0 +1,141 @@
+"""How many sessions one GPU sustains: made-up sessions on the real device and executor."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import anyio
+import numpy as np
+from anyio import current_time, sleep_until
+from anyio.abc import TaskGroup
+
+from realtime_avatar.engines.executor import Cost, Executor, Seat
+from realtime_avatar.face.ditto.checkpoint import Checkpoint
+from realtime_avatar.face.ditto.condition import Wanted
+from realtime_avatar.face.ditto.denoiser import FPS
+from realtime_avatar.face.ditto.device import DittoDevice
+from realtime_avatar.face.ditto.painter import Backdrop, Picture
+from realtime_avatar.face.ditto.portrait import Cut
+from realtime_avatar.face.ditto.windows import NEW, Window
+
+_AHEAD = 1 / FPS  # seconds before it is shown that a picture is asked for
+_MOTION_AHEAD = 1.0  # seconds before its pictures are asked for that motion is
+
+
+async def curve(
+    device: DittoDevice,
+    costs: dict[str, Cost],
+    backdrop: Backdrop,
+    cond: int,
+    counts: tuple[int, ...],
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """Return for each count of sessions how late their pictures were.
+
+    Every session asks for a picture each 40 ms, one frame before it is due, and for a window
+    of motion each 70 frames; they begin at moments of their own.
+    """
+    found: list[dict[str, Any]] = []
+    for count in counts:
+        rates = {"picture": float(FPS), "motion": FPS / NEW}
+        executor: Executor[Any, Any] = Executor(device, costs, rates, sessions=count)
+        late: list[float] = []
+        left_out: list[int] = []
+        small: list[int] = []
+        async with anyio.create_task_group() as tasks:
+            for number in range(count):
+                tasks.start_soon(
+                    _session, executor, backdrop, cond, number / count / FPS, seconds,
+                    late, left_out, small,
+                )  # fmt: skip
+        cut = quantiles(late, n=100)
+        found.append(
+            {
+                "sessions": count,
+                "pictures": len(late),
+                "p50_late_ms": 1000 * cut[49],
+                "p99_late_ms": 1000 * cut[98],
+                "left_out": len(left_out),
+                "small": len(small),
+            }
+        )
+    return found
+
+
+async def _think(seat: Seat[Any, Any], window: Window, due: float) -> None:
+    await seat.do(window, due, "motion", must=True)
+
+
+async def _session(
+    executor: Executor[Any, Any],
+    backdrop: Backdrop,
+    cond: int,
+    offset: float,
+    seconds: float,
+    late: list[float],
+    left_out: list[int],
+    small: list[int],
+) -> None:
+    start = current_time() + 0.1 + offset
+    with executor.seat() as seat:
+        async with anyio.create_task_group() as tasks:
+            await _play(seat, tasks, backdrop, cond, start, seconds, late, left_out, small)
+
+
+async def _play(
+    seat: Seat[Any, Any],
+    tasks: TaskGroup,
+    backdrop: Backdrop,
+    cond: int,
+    start: float,
+    seconds: float,
+    late: list[float],
+    left_out: list[int],
+    small: list[int],
+) -> None:
+    random = np.random.default_rng(int(start * 1e6) % 2**31)
+    source = 0.2 * random.standard_normal((21, 3), np.float32)
+    for frame in range(int(seconds * FPS)):
+        due = start + frame / FPS
+        await sleep_until(due - _AHEAD)
+        if frame % NEW == 0:
+            window = Window(
+                random.standard_normal(265, np.float32),
+                random.standard_normal((80, cond), np.float32),
+                random.standard_normal((80, 265), np.float32),
+            )
+            tasks.start_soon(_think, seat, window, due + _MOTION_AHEAD)
+        moved = source + 0.05 * random.standard_normal((21, 3), np.float32)
+        driving = moved.astype(np.float32)
+        found = await seat.do(Picture(backdrop, source, driving), due, "picture", "small")
+        if found is None:
+            left_out.append(frame)
+            late.append(1.0)
+            continue
+        if found[0] == "small":
+            small.append(frame)
+        late.append(max(0.0, current_time() - due))
+
+
+def device_of(
+    network: Callable[[str], Any], steps: int = 25
+) -> tuple[DittoDevice, dict[str, Cost], Backdrop, int]:
+    """Return a prepared GPU with made-up weights, its costs, and a portrait on it.
+
+    The last of the four is how many numbers a frame is told.
+    """
+    wanted = Wanted(emotion=True, eye_open=True, eye_ball=True, face=True)
+    checkpoint = Checkpoint(
+        network("appearance_extractor"), network("motion_extractor"), network("warp_network"),
+        network("decoder"), network("stitch_network"), network("lmdm"), wanted, Path(), None,
+    )  # fmt: skip
+    device = DittoDevice(checkpoint, "cuda:0", steps, 16)
+    device.batches = (1, 16)  # fewer to compile
+    cond = int(checkpoint.denoiser.cond_projection.in_features)
+    costs = device.prepare(cond, 64)
+    frame = np.random.default_rng(0).integers(0, 256, (720, 720, 3), np.uint8)
+    way = np.array([[1.0, 0, 100], [0, 1.0, 60]])
+    cut = Cut(frame, frame[:256, :256], way, np.zeros(8, np.float32), ())
+    _, slices = device.measure(cut.square)
+    return device, costs, Backdrop(cut, slices, device.painter.device, device.painter.kind), cond

@@ -1,0 +1,254 @@
+"""One device, many sessions: what is due together is computed together.
+
+Whoever waits for a job and finds the device free leads: it picks the jobs that are due first,
+as many of one kind as pay, runs them in one batch and wakes the next. So no task of its own
+is needed, and nothing runs while nobody waits.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from anyio import CancelScope, Event, current_time, move_on_after
+
+from realtime_avatar.errors import CapacityError
+
+J = TypeVar("J")
+R = TypeVar("R")
+J_contra = TypeVar("J_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+_SHARE: Final = 0.85  # of the device's time that sessions may be promised
+_PATIENCE: Final = 0.004  # seconds that a batch may wait for more jobs
+_LATE_IN_A_ROW: Final = 3  # jobs, until their session is asked for less
+_ON_TIME_IN_A_ROW: Final = 250  # jobs, until it is given more again
+_HOPELESS: Final = 0.2  # seconds after it was due at which a job is left out
+_RETRY_S: Final = 10
+
+
+class Device(Protocol[J_contra, R_co]):
+    """Something that computes batches, one at a time."""
+
+    async def run(self, kind: str, jobs: Sequence[J_contra]) -> Sequence[R_co]:
+        """Compute a batch of one kind. Not cancelled; to be done within about 50 ms."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a kind of job was measured to take.
+
+    Attributes:
+        first: Seconds for a batch of one.
+        more: Seconds for each job more.
+        most: Jobs that go into one batch.
+        sizes: Of batches that there are, if not all: what is between is filled up.
+    """
+
+    first: float
+    more: float
+    most: int
+    sizes: tuple[int, ...] = ()
+
+    def of(self, jobs: int) -> float:
+        """Return the seconds that a batch takes."""
+        filled = min((size for size in self.sizes if size >= jobs), default=jobs)
+        return self.first + self.more * (filled - 1)
+
+
+@dataclass(eq=False, slots=True)
+class _Job(Generic[J]):
+    kind: str
+    work: J
+    due: float
+    must: bool
+    wake: Event = field(default_factory=Event)
+    done: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+
+class Executor(Generic[J, R]):
+    """Runs the jobs of all sessions on a device, earliest deadline first.
+
+    Args:
+        device: What computes.
+        costs: Of each kind of job, as measured on it.
+        rates: Jobs of each kind that a session at its best asks for in a second; by these
+            and the costs it is known how many sessions the device sustains.
+        sessions: At most so many, whatever is known.
+    """
+
+    def __init__(
+        self,
+        device: Device[J, R],
+        costs: Mapping[str, Cost],
+        rates: Mapping[str, float],
+        *,
+        sessions: int | None = None,
+    ) -> None:
+        self._device, self._costs = device, costs
+        share = sum(
+            rate * costs[kind].of(costs[kind].most) / costs[kind].most
+            for kind, rate in rates.items()
+        )
+        sustained = max(1, int(_SHARE / share))
+        self.capacity: Final = sustained if sessions is None else sessions
+        """Sessions that the device sustains; one is let in however slow it is."""
+        self._seats = 0
+        self._pending: list[_Job[J]] = []
+        self._arrived = Event()
+        self._running = False
+
+    @contextmanager
+    def seat(self) -> "Generator[Seat[J, R]]":
+        """Let a session in.
+
+        Raises:
+            CapacityError: if the device does not sustain one more.
+        """
+        if self._seats >= self.capacity:
+            raise CapacityError(
+                f"the device shows {self.capacity} faces at once and has no room for another",
+                _RETRY_S,
+            )
+        self._seats += 1
+        try:
+            yield Seat(self)
+        finally:
+            self._seats -= 1
+
+    async def do(self, kind: str, work: J, due: float, *, must: bool) -> R | None:
+        """Run one job; see `Seat.do`."""
+        job = _Job(kind, work, due, must)
+        self._pending.append(job)
+        self._arrived.set()
+        try:
+            while not job.done:
+                if self._running:
+                    await job.wake.wait()
+                    job.wake = Event()
+                else:
+                    await self._lead()
+        finally:
+            if not job.done:  # cancelled
+                if job in self._pending:
+                    self._pending.remove(job)
+                self._appoint()
+        if job.error is not None:
+            raise job.error
+        return job.result
+
+    async def _lead(self) -> None:
+        self._running = True
+        try:
+            await self._wait_for_more()
+            now = current_time()
+            for job in [job for job in self._pending if not job.must]:
+                if job.due + _HOPELESS < now:
+                    self._finish(job)
+            batch = self._batch(now)
+            if batch:
+                # Others' jobs are in it: whoever leads is cancelled after it.
+                with CancelScope(shield=True):
+                    await self._compute(batch)
+        finally:
+            self._running = False
+            self._appoint()
+
+    async def _wait_for_more(self) -> None:
+        """Wait a little for jobs that can still join, as long as the first stays in time."""
+        batch = self._batch(current_time())
+        cost = self._costs[batch[0].kind]
+        slack = batch[0].due - current_time() - cost.of(len(batch) + 1)
+        patience = min(_PATIENCE, slack)
+        if patience <= 0 or len(batch) >= min(cost.most, self._seats):
+            return
+        with move_on_after(patience):
+            while len(self._batch(current_time())) < min(cost.most, self._seats):
+                self._arrived = Event()
+                await self._arrived.wait()
+
+    def _batch(self, now: float) -> list[_Job[J]]:
+        """Return the jobs to run next: of one kind, those that are due first."""
+        if not self._pending:
+            return []
+        first = min(self._pending, key=lambda job: job.due)
+        alike = sorted(
+            (job for job in self._pending if job.kind == first.kind), key=lambda job: job.due
+        )
+        cost = self._costs[first.kind]
+        batch = alike[: cost.most]
+        fitting = len(batch)
+        while fitting > 1 and now + cost.of(fitting) > first.due:
+            fitting -= 1
+        # When even alone it would be late, many at once are what catches up.
+        return batch[:fitting] if now + cost.of(1) <= first.due else batch
+
+    async def _compute(self, batch: Sequence[_Job[J]]) -> None:
+        for job in batch:
+            self._pending.remove(job)
+        try:
+            results = await self._device.run(batch[0].kind, [job.work for job in batch])
+        except Exception as error:
+            for job in batch:
+                self._finish(job, error=error)
+            return
+        for job, result in zip(batch, results, strict=True):
+            self._finish(job, result)
+
+    def _finish(
+        self, job: _Job[J], result: R | None = None, error: Exception | None = None
+    ) -> None:
+        if job in self._pending:
+            self._pending.remove(job)
+        job.result, job.error, job.done = result, error, True
+        job.wake.set()
+
+    def _appoint(self) -> None:
+        """Wake somebody who waits, to lead next."""
+        if self._pending and not self._running:
+            min(self._pending, key=lambda job: job.due).wake.set()
+
+
+class Seat(Generic[J, R]):
+    """One session's place at the device."""
+
+    def __init__(self, executor: Executor[J, R]) -> None:
+        self._executor = executor
+        self.step = 0
+        """How much less than at its best it is given: an index into the kinds it can do with."""
+        self._late = self._on_time = 0
+
+    async def do(
+        self, work: J, due: float, *kinds: str, must: bool = False
+    ) -> tuple[str, R] | None:
+        """Run a job.
+
+        Args:
+            work: What the device takes.
+            due: When the result is wanted, on the event loop's clock, seconds.
+            kinds: As what it can be run, the best first. While results are late, steps down
+                are taken; when they have long been in time, steps up.
+            must: Whether it is of use however late.
+
+        Returns:
+            The kind that it was run as, and the result; None if it came too late to be run.
+
+        Raises:
+            Exception: what the device raised.
+        """
+        kind = kinds[min(self.step, len(kinds) - 1)]
+        result = await self._executor.do(kind, work, due, must=must)
+        if len(kinds) > 1:
+            self._judge(current_time() > due, len(kinds))
+        return None if result is None else (kind, result)
+
+    def _judge(self, late: bool, steps: int) -> None:
+        self._late = self._late + 1 if late else 0
+        self._on_time = 0 if late else self._on_time + 1
+        if self._late >= _LATE_IN_A_ROW and self.step < steps - 1:
+            self.step, self._late = self.step + 1, 0
+        if self._on_time >= _ON_TIME_IN_A_ROW and self.step:
+            self.step, self._on_time = self.step - 1, 0

@@ -1,0 +1,212 @@
+"""All of Ditto's networks on one device, as jobs that an executor batches."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from realtime_avatar.engines.executor import Cost
+from realtime_avatar.engines.runtime import step
+from realtime_avatar.errors import EngineError
+from realtime_avatar.face.ditto.checkpoint import Checkpoint
+from realtime_avatar.face.ditto.denoiser import FRAMES, MOTION
+from realtime_avatar.face.ditto.graphs import Recorded, compiled
+from realtime_avatar.face.ditto.painter import BATCHES, Backdrop, Painter, Picture
+from realtime_avatar.face.ditto.portrait import Cut
+from realtime_avatar.face.ditto.pose import Source
+from realtime_avatar.face.ditto.sampler import Schedule, sample, schedule
+from realtime_avatar.face.ditto.windows import Window
+
+WINDOWS: Final = (1, 2, 4, 8)
+"""Windows of motion that are made in one batch."""
+
+Floats = NDArray[np.float32]
+Job = Window | Picture
+Result = Floats | NDArray[np.uint8]
+
+
+class DittoDevice:
+    """Computes measurements, motion and pictures.
+
+    Args:
+        checkpoint: The networks.
+        device: "cuda:0", "cpu", …
+        steps: Of diffusion, 1 to 1000.
+        batch: The largest number of pictures in one batch.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str, steps: int, batch: int) -> None:
+        self._device = torch.device(device)
+        self._painter = Painter(checkpoint.warp, checkpoint.decoder, self._device)
+        self._appearance = checkpoint.appearance.to(self._device)
+        self._motion = checkpoint.motion.to(self._device)
+        self._stitch = checkpoint.stitch.eval()
+        # float32 with TF32 products: in half precision 25 steps add up too much.
+        self._denoiser = checkpoint.denoiser.to(self._device)
+        plan = schedule(steps)
+        self._plan = Schedule(plan.times.to(self._device), plan.factors.to(self._device))
+        generator = torch.Generator().manual_seed(0)
+        fresh = torch.randn(steps, 1, FRAMES, MOTION, generator=generator)
+        self._fresh = fresh.to(self._device)
+        self._recorded: dict[int, Recorded] = {}
+        self.batches = tuple(size for size in BATCHES if size <= batch)
+
+    def prepare(
+        self, cond: int, side: int, clock: Callable[[], float] = perf_counter
+    ) -> dict[str, Cost]:
+        """Compile, record and measure; return what each kind of job costs.
+
+        Args:
+            cond: Numbers of a frame's condition.
+            side: Of the volume, places.
+            clock: Seconds.
+        """
+        depth, channels = 16, self._appearance.second.out_channels // 16
+        slices = torch.randn(depth, side, side, channels, device=self._device)
+        slices = slices.to(self._painter.kind)
+        cuda = self._device.type == "cuda"
+        if cuda:
+            torch.backends.cuda.matmul.allow_tf32 = True
+            torch.backends.cudnn.benchmark = True
+            self._painter.prepare(slices, self.batches)
+            one_step = compiled(self._denoiser.step)
+            self._denoiser.step = one_step
+        frame, conditions, begin = (
+            torch.randn(shape, device=self._device)
+            for shape in ((MOTION,), (FRAMES, cond), (FRAMES, MOTION))
+        )
+        for size in WINDOWS if cuda else ():
+            examples = (x.expand(size, *x.shape) for x in (frame, conditions, begin))
+            self._recorded[size] = Recorded(self._sample, *examples)
+        backdrop = self._example(slices)
+        still = np.zeros((21, 3), np.float32)
+
+        def paint(kind: str, jobs: int) -> Callable[[], object]:
+            pictures = [Picture(backdrop, still, still)] * jobs
+            return lambda: self._run(kind, pictures)
+
+        def think(jobs: int) -> Callable[[], object]:
+            parts = (x.cpu().numpy() for x in (frame, conditions, begin))
+            windows = [Window(*parts)] * jobs
+            return lambda: self._run("motion", windows)
+
+        return {
+            "motion": _cost(clock, think, WINDOWS if cuda else (1,)),
+            "picture": _cost(clock, lambda jobs: paint("picture", jobs), self.batches),
+            "small": _cost(clock, lambda jobs: paint("small", jobs), self.batches),
+        }
+
+    @torch.inference_mode()
+    def measure(self, square: NDArray[np.uint8]) -> tuple[Source, NDArray[np.float16]]:
+        """Return what the networks see in a portrait: its motion and keypoints, its volume.
+
+        Args:
+            square: RGB, half of the pictures' side.
+
+        Returns:
+            The source, and (depth, height, width, channels).
+        """
+        rgb = torch.from_numpy(square).to(self._device).float() / 255
+        picture = rgb.movedim(-1, 0)[None]
+        seen = self._motion(picture)
+        parts = (seen.scale - 1, seen.pitch, seen.yaw, seen.roll, seen.t, seen.exp)
+        motion = torch.cat(parts, 1)[0].float().cpu().numpy()
+        kp = seen.kp[0].float().cpu().numpy().reshape(21, 3)
+        volume = self._appearance(picture)[0].permute(1, 2, 3, 0)
+        return Source(motion, kp), volume.half().cpu().numpy()
+
+    @torch.inference_mode()
+    def stitch(self, source: Floats, driving: Floats) -> Floats:
+        """Return the driving keypoints, stitched, (frames, 21, 3). On the CPU: they are few."""
+        kept = torch.from_numpy(source).expand(len(driving), -1, -1)
+        return self._stitch(kept, torch.from_numpy(driving)).numpy()
+
+    @property
+    def painter(self) -> Painter:
+        """What makes pictures."""
+        return self._painter
+
+    async def run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result]:
+        """Compute a batch; see `Device.run`."""
+        try:
+            return await step(lambda: self._run(kind, jobs))
+        except RuntimeError as error:  # of CUDA, too: out of memory, a lost device
+            reason = str(error).splitlines()[0]
+            raise EngineError("face", f"the device failed: {reason}") from error
+
+    def close(self) -> None:
+        """Give the device's memory back."""
+        self._recorded.clear()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _example(self, slices: Tensor) -> Backdrop:
+        """Return a portrait of a usual size, to measure with."""
+        frame = np.zeros((720, 720, 3), np.uint8)
+        way = np.array([[1.0, 0, 100], [0, 1.0, 60]])
+        cut = Cut(frame, frame, way, np.zeros(8, np.float32), ())
+        numbers = slices.half().cpu().numpy()
+        return Backdrop(cut, numbers, self._device, self._painter.kind)
+
+    def _run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result]:
+        pictures = [job for job in jobs if isinstance(job, Picture)]
+        if pictures:
+            return self._painter.paint(kind, pictures)
+        windows = [job for job in jobs if isinstance(job, Window)]
+        made = self._motions(
+            *(
+                torch.from_numpy(np.stack(part)).to(self._device)
+                for part in zip(
+                    *((window.before, window.cond, window.begin) for window in windows), strict=True
+                )
+            )
+        )
+        return list(made[: len(jobs)].cpu().numpy())
+
+    @torch.inference_mode()
+    def _motions(self, before: Tensor, cond: Tensor, begin: Tensor) -> Tensor:
+        sizes = [size for size in self._recorded if size >= len(cond)]
+        if not sizes:
+            return self._sample(before, cond, begin)
+        spare = min(sizes) - len(cond)
+        filled = (
+            torch.nn.functional.pad(x, (0, 0) * (x.ndim - 1) + (0, spare))
+            for x in (before, cond, begin)
+        )
+        return self._recorded[min(sizes)](*filled)
+
+    def _sample(self, before: Tensor, cond: Tensor, begin: Tensor) -> Tensor:
+        return sample(self._denoiser, self._plan, before, cond, begin, self._fresh)
+
+
+def cache_compiled(folder: Path) -> None:
+    """Keep what is compiled in a folder, so that only the first start takes minutes."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    os.environ.setdefault("TORCHINDUCTOR_FX_GRAPH_CACHE", "1")
+
+
+def _cost(
+    clock: Callable[[], float], work: Callable[[int], Callable[[], object]], sizes: tuple[int, ...]
+) -> Cost:
+    """Measure a batch of one and a full one."""
+    most = sizes[-1]
+
+    def seconds(jobs: int) -> float:
+        run = work(jobs)
+        run()
+        taken: list[float] = []
+        for _ in range(3):
+            start = clock()
+            run()
+            taken.append(clock() - start)
+        return min(taken)
+
+    first = seconds(1)
+    more = (seconds(most) - first) / (most - 1) if most > 1 else first
+    return Cost(first, max(more, 0.0), most, sizes)

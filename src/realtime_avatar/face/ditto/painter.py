@@ -1,0 +1,221 @@
+"""Pictures in batches: warp, decode and paste back, on the device from end to end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from realtime_avatar.face.ditto.decoder import Decoder
+from realtime_avatar.face.ditto.fast_decoder import FastDecoder
+from realtime_avatar.face.ditto.fast_warp import FastWarp
+from realtime_avatar.face.ditto.graphs import Recorded, compiled
+from realtime_avatar.face.ditto.portrait import Cut
+from realtime_avatar.face.ditto.warp import WarpNetwork
+
+BATCHES: Final = (1, 4, 8, 16)
+"""Sizes that are compiled and recorded; what is between is filled up."""
+
+_SOFT: Final = 0.05  # of the square's side, in which it fades into the portrait
+
+Floats = NDArray[np.float32]
+
+
+class Backdrop:
+    """A portrait on the device, ready to have its face pasted in.
+
+    Args:
+        cut: The portrait.
+        slices: What it looks like; see `DittoRig`.
+        device: Where.
+        kind: In which precision.
+    """
+
+    def __init__(
+        self, cut: Cut, slices: NDArray[np.float16], device: torch.device, kind: torch.dtype
+    ) -> None:
+        self.slices = torch.from_numpy(slices).to(device, kind)
+        self.shape = cut.frame.shape
+        self._base = torch.from_numpy(np.ascontiguousarray(cut.frame)).to(device)
+        grid, mask, rows, columns = _places(cut)
+        self._part = (rows, columns)
+        self._grid = torch.from_numpy(grid[None]).to(device)
+        self._mask = torch.from_numpy(mask[..., None]).to(device)
+        self._under = self._base[rows, columns].float() * (1 - self._mask)
+
+    def paste(self, face: Tensor) -> Tensor:
+        """Return the picture, uint8 RGB (height, width, 3).
+
+        Args:
+            face: (3, side, side) in [0, 1], the square.
+        """
+        placed = F.grid_sample(
+            face[None].float(), self._grid, padding_mode="border", align_corners=False
+        )
+        seen = placed[0].movedim(0, -1) * (255 * self._mask) + self._under
+        picture = self._base.clone()
+        picture[self._part] = seen.round().clamp(0, 255).to(torch.uint8)
+        return picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A job for the painter.
+
+    Attributes:
+        backdrop: Whose.
+        source: float32 (21, 3), where the portrait's keypoints are.
+        driving: float32 (21, 3), where they should be.
+    """
+
+    backdrop: Backdrop
+    source: Floats
+    driving: Floats
+
+
+class Painter:
+    """Warp and decoder on one device: on a GPU rewritten, in float16, compiled and recorded.
+
+    Args:
+        warp: Its weights are taken.
+        decoder: So are its.
+        device: Where.
+    """
+
+    def __init__(self, warp: WarpNetwork, decoder: Decoder, device: torch.device) -> None:
+        self.device = device
+        self.kind = torch.float16 if device.type == "cuda" else torch.float32
+        self._model = _Both(warp, decoder)
+        if device.type == "cuda":
+            self._model = _Fast(warp, decoder)
+            for weight in self._model.parameters():
+                if weight.ndim == 4:
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self._model.to(device, self.kind)
+        self._recorded: dict[tuple[str, int], Recorded] = {}
+
+    def prepare(self, slices: Tensor, batches: Sequence[int] = BATCHES) -> None:
+        """Compile and record. On a GPU the first time takes minutes, later ones seconds.
+
+        Args:
+            slices: An example, (depth, height, width, channels).
+            batches: Sizes.
+        """
+        if self.device.type != "cuda":
+            return
+        points = torch.zeros(21, 3, device=self.device)
+        for kind in ("picture", "small"):
+            for batch in batches:
+                work = compiled(getattr(self._model, kind))
+                examples = (part.expand(batch, *part.shape) for part in (slices, points, points))
+                self._recorded[kind, batch] = Recorded(work, *examples)
+
+    @torch.inference_mode()
+    def paint(self, kind: str, jobs: Sequence[Picture]) -> list[NDArray[np.uint8]]:
+        """Return the pictures of some jobs. `kind`: "picture", or "small" for half as sharp."""
+        faces = self.faces(
+            kind,
+            torch.stack([job.backdrop.slices for job in jobs]),
+            torch.from_numpy(np.stack([job.source for job in jobs])).to(self.device),
+            torch.from_numpy(np.stack([job.driving for job in jobs])).to(self.device),
+        )
+        pictures = [
+            job.backdrop.paste(face) for job, face in zip(jobs, faces[: len(jobs)], strict=True)
+        ]
+        if self.device.type != "cuda":
+            return [picture.numpy() for picture in pictures]
+        # Pinned memory: all copies go at once, and one wait is for all.
+        fetched = [
+            torch.empty(picture.shape, dtype=torch.uint8, pin_memory=True).copy_(
+                picture, non_blocking=True
+            )
+            for picture in pictures
+        ]
+        torch.cuda.current_stream().synchronize()
+        return [picture.numpy() for picture in fetched]
+
+    @torch.inference_mode()
+    def faces(self, kind: str, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        """Return squares, (batch or more, 3, side, side), until the next call."""
+        sizes = [size for (name, size) in self._recorded if name == kind and size >= len(slices)]
+        if not sizes:
+            return getattr(self._model, kind)(slices, source, driving)
+        spare = min(sizes) - len(slices)
+        filled = (F.pad(x, (0, 0) * (x.ndim - 1) + (0, spare)) for x in (slices, source, driving))
+        return self._recorded[kind, min(sizes)](*filled)
+
+
+class _Both(nn.Module):
+    """Warp and decoder as published."""
+
+    def __init__(self, warp: WarpNetwork, decoder: Decoder) -> None:
+        super().__init__()
+        self._warp: nn.Module = warp
+        self._decoder: nn.Module = decoder
+
+    def picture(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        return self._decoder(self.warp(slices, source, driving))
+
+    def small(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        """Return pictures of half the side, for a quarter of the decoder's time."""
+        return self._decoder(F.avg_pool2d(self.warp(slices, source, driving), 2))
+
+    def warp(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        return self._warp(slices.permute(0, 4, 1, 2, 3), source, driving)
+
+
+class _Fast(_Both):
+    """Warp and decoder rewritten for the GPU."""
+
+    def __init__(self, warp: WarpNetwork, decoder: Decoder) -> None:
+        super().__init__(warp, decoder)
+        self._warp, self._decoder = FastWarp(warp), FastDecoder(decoder)
+
+    def warp(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        return self._warp(slices, source, driving)
+
+
+def nv12(picture: Tensor) -> Tensor:
+    """Return a picture as video encoders take it (BT.601, studio range).
+
+    Args:
+        picture: uint8 RGB, (height, width, 3), both sides even.
+
+    Returns:
+        uint8, (height * 3 / 2, width): luma, then chroma of each 2x2 pixels, blue and red by
+        turns.
+    """
+    rgb = picture.float() / 255
+    weights = rgb.new_tensor(
+        [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
+    )
+    yuv = rgb @ weights.T
+    high, wide = picture.shape[:2]
+    luma = yuv[..., 0] + 16
+    chroma = yuv[..., 1:].unflatten(1, (wide // 2, 2)).unflatten(0, (high // 2, 2)).mean((1, 3))
+    planes = torch.cat([luma, (chroma + 128).flatten(1)])
+    return planes.round().clamp(0, 255).to(torch.uint8)
+
+
+def _places(cut: Cut) -> tuple[Floats, Floats, slice, slice]:
+    """Return where the frame's pixels are in the square, how much it covers them, and which."""
+    high, wide = cut.frame.shape[:2]
+    corners = np.array([[-0.5, 511.5, 511.5, -0.5], [-0.5, -0.5, 511.5, 511.5]])
+    around = cut.way[:, :2] @ corners + cut.way[:, 2:]
+    x0, y0 = np.floor(around.min(1)).astype(int).clip(0, (wide - 1, high - 1))
+    x1, y1 = np.ceil(around.max(1)).astype(int).clip(1, (wide, high))
+    rows, columns = (
+        slice(int(y0), max(int(y1), int(y0) + 1)),
+        slice(int(x0), max(int(x1), int(x0) + 1)),
+    )
+    y, x = np.mgrid[rows, columns]
+    inverse = np.linalg.inv(cut.way[:, :2])
+    places = (np.stack([x, y], -1) - cut.way[:, 2]) @ inverse.T
+    grid = (places + 0.5) / 256 - 1
+    inside = ((1 - np.abs(grid)) / (2 * _SOFT)).clip(0, 1).prod(-1)
+    smooth = inside * inside * (3 - 2 * inside)
+    return grid.astype(np.float32), smooth.astype(np.float32), rows, columns

@@ -1,0 +1,270 @@
+"""Batches, deadlines, bounds and steps down, on a device whose time is virtual."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import anyio
+import pytest
+from anyio import current_time, sleep, sleep_until
+from anyio.abc import TaskGroup
+
+from realtime_avatar.engines.executor import Cost, Executor, Seat
+from realtime_avatar.errors import CapacityError, EngineError
+from virtual_time import VIRTUAL_TIME
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    return VIRTUAL_TIME
+
+
+COSTS = {
+    "picture": Cost(0.004, 0.002, 8),
+    "small": Cost(0.002, 0.0005, 8),
+    "motion": Cost(0.020, 0.002, 4),
+}
+
+
+class Clockwork:
+    """Takes as long as it costs; remembers what it was given."""
+
+    def __init__(self, slower: float = 1.0) -> None:
+        self.slower = slower
+        self.batches: list[tuple[str, list[str]]] = []
+        self.busy = 0
+        self.broken = False
+
+    async def run(self, kind: str, jobs: Sequence[str]) -> Sequence[str]:
+        assert self.busy == 0
+        self.busy += 1
+        self.batches.append((kind, list(jobs)))
+        await sleep(self.slower * COSTS[kind].of(len(jobs)))
+        self.busy -= 1
+        if self.broken:
+            raise EngineError("face", "the device failed")
+        return [f"{kind} {job}" for job in jobs]
+
+
+def executor_of(device: Clockwork, sessions: int | None = None) -> Executor[str, str]:
+    return Executor(device, COSTS, {"picture": 25.0, "motion": 5.0}, sessions=sessions)
+
+
+async def test_what_is_due_together_is_computed_together():
+    device = Clockwork()
+    executor = executor_of(device, 4)
+    found: list[tuple[str, str] | None] = []
+
+    async def session(seat: Seat[str, str], number: int) -> None:
+        found.append(await seat.do(f"{number}", current_time() + 0.04, "picture"))
+
+    with ExitStack() as stack:
+        seats = [stack.enter_context(executor.seat()) for _ in range(4)]
+        async with anyio.create_task_group() as tasks:
+            for number, seat in enumerate(seats):
+                tasks.start_soon(session, seat, number)
+    assert [len(jobs) for _, jobs in device.batches] == [4]
+    assert sorted(found) == [("picture", f"picture {number}") for number in range(4)]
+
+
+async def test_the_first_that_is_due_is_the_first_that_is_run():
+    device = Clockwork()
+    executor = executor_of(device, 9)
+    async with anyio.create_task_group() as tasks:
+        with executor.seat() as seat:
+            tasks.start_soon(do, seat, "running", 0.02, "motion")
+            await sleep(0.005)
+            for name, due in (("late", 0.09), ("soon", 0.03), ("between", 0.05)):
+                tasks.start_soon(do, seat, name, due, "picture")
+            tasks.start_soon(do, seat, "window", 0.04, "motion")
+            await sleep(0.3)
+    assert device.batches[0] == ("motion", ["running"])
+    assert device.batches[1][0] == "picture"
+    assert device.batches[1][1][0] == "soon"
+
+
+async def test_a_batch_is_no_larger_than_its_first_can_bear():
+    device = Clockwork()
+    executor = executor_of(device, 8)
+    async with anyio.create_task_group() as tasks:
+        with executor.seat() as seat:
+            tasks.start_soon(do, seat, "running", 0.02, "motion")
+            await sleep(0.001)
+            tasks.start_soon(do, seat, "tight", 0.0265, "picture")
+            for number in range(5):
+                tasks.start_soon(do, seat, f"{number}", 0.2, "picture")
+            await sleep(0.3)
+    # 20 ms for the window: of the 7.5 ms left, one picture more takes 2.
+    assert device.batches[1] == ("picture", ["tight", "0"])
+
+
+async def test_what_a_batch_is_filled_up_to_counts():
+    cost = Cost(0.003, 0.002, 16, (1, 4, 16))
+    assert [cost.of(jobs) for jobs in (1, 2, 4, 5)] == pytest.approx([0.003, 0.009, 0.009, 0.033])
+
+
+async def test_waiting_for_more_is_bounded():
+    device = Clockwork()
+    executor = executor_of(device, 8)
+    with executor.seat() as seat, executor.seat(), executor.seat():
+        start = current_time()
+        await seat.do("alone", start + 1, "picture")
+        assert current_time() - start == pytest.approx(0.004 + 0.004)
+        start = current_time()
+        await seat.do("urgent", start + 0.004, "picture")
+        assert current_time() - start == pytest.approx(0.004)
+
+
+async def test_sessions_beyond_what_the_device_sustains_are_refused():
+    executor = executor_of(Clockwork())
+    # A picture in a full batch takes 2.25 ms and a window 6.5: 88.75 ms a second.
+    assert executor.capacity == 9
+    seats = [executor.seat() for _ in range(9)]
+    for seat in seats:
+        seat.__enter__()
+    with pytest.raises(CapacityError, match="9 faces"), executor.seat():
+        pass
+    seats[0].__exit__(None, None, None)
+    with executor.seat():
+        pass
+
+
+async def test_a_slow_device_still_lets_one_in():
+    executor = Executor(Clockwork(), {"picture": Cost(9, 9, 1)}, {"picture": 25.0})
+    assert executor.capacity == 1
+
+
+async def test_as_many_as_it_sustains_are_in_time():
+    late = await play(Clockwork(), sessions=9, seconds=10)
+    assert max(late) < 0.040
+
+
+async def test_an_overloaded_device_steps_down_and_up_again():
+    device = Clockwork(slower=3)
+    executor = executor_of(device, 9)
+    kinds: list[str] = []
+    async with anyio.create_task_group() as tasks:
+        for number in range(9):
+            tasks.start_soon(session_of, executor, number, 4.0, kinds, [])
+        await sleep(3.5)
+        device.slower = 1
+    assert "small" in kinds
+    kinds.clear()
+    late: list[float] = []
+    with executor.seat() as seat:
+        seat.step = 1
+        for frame in range(260):
+            due = current_time() + 0.04
+            found = await seat.do(f"{frame}", due, "picture", "small")
+            kinds.append(found[0] if found else "nothing")
+            late.append(max(0.0, current_time() - due))
+            await sleep_until(due)
+    assert kinds[:250] == ["small"] * 250
+    assert set(kinds[250:]) == {"picture"}
+    assert max(late) == 0
+
+
+async def test_what_is_hopelessly_late_is_left_out_unless_it_must_be():
+    device = Clockwork()
+    executor = executor_of(device, 9)
+    with executor.seat() as seat:
+        past = current_time() - 1
+        assert await seat.do("picture", past, "picture") is None
+        assert device.batches == []
+        assert await seat.do("window", past, "motion", must=True) is not None
+
+
+async def test_who_leads_and_is_cancelled_leaves_the_others_their_results():
+    device = Clockwork()
+    executor = executor_of(device, 9)
+    found: list[tuple[str, str] | None] = []
+
+    async def other(seat: Seat[str, str]) -> None:
+        await sleep(0.001)
+        found.append(await seat.do("other", current_time() + 1, "picture"))
+
+    async with anyio.create_task_group() as tasks:
+        with executor.seat() as seat, executor.seat() as second:
+            tasks.start_soon(other, second)
+            with anyio.move_on_after(0.005) as scope:
+                await seat.do("mine", current_time() + 1, "picture")
+            assert current_time() - scope.deadline < 0.01
+            await sleep(0.1)
+    assert found == [("picture", "picture other")]
+
+
+async def test_who_is_cancelled_while_waiting_holds_nobody_up():
+    device = Clockwork()
+    executor = executor_of(device, 9)
+    found: list[tuple[str, str] | None] = []
+
+    async def last(seat: Seat[str, str]) -> None:
+        found.append(await seat.do("last", current_time() + 0.1, "picture"))
+
+    async with anyio.create_task_group() as tasks:
+        with executor.seat() as seat:
+            tasks.start_soon(do, seat, "running", 1.0, "motion")
+            await sleep(0.001)
+            tasks.start_soon(last, seat)
+            with anyio.move_on_after(0.005):
+                await seat.do("mine", current_time() + 0.05, "picture")
+            await sleep(0.2)
+    assert found == [("picture", "picture last")]
+    assert [jobs for _, jobs in device.batches] == [["running"], ["last"]]
+
+
+async def test_a_failure_is_told_to_all_of_the_batch_and_the_next_one_runs():
+    device = Clockwork()
+    device.broken = True
+    executor = executor_of(device, 9)
+    with executor.seat() as seat:
+        with pytest.raises(EngineError, match="device failed"):
+            await seat.do("one", current_time() + 1, "picture")
+        device.broken = False
+        assert await seat.do("two", current_time() + 1, "picture") == ("picture", "picture two")
+
+
+async def do(seat: Seat[str, str], name: str, due: float, kind: str) -> None:
+    await seat.do(name, current_time() + due, kind, must=True)
+
+
+async def play(device: Clockwork, sessions: int, seconds: float) -> list[float]:
+    executor = executor_of(device, sessions)
+    late: list[float] = []
+    async with anyio.create_task_group() as tasks:
+        for number in range(sessions):
+            tasks.start_soon(session_of, executor, number, seconds, [], late)
+    return late
+
+
+async def session_of(
+    executor: Executor[str, str],
+    number: int,
+    seconds: float,
+    kinds: list[str],
+    late: list[float],
+) -> None:
+    start = current_time() + number * 0.003
+    with executor.seat() as seat:
+        async with anyio.create_task_group() as tasks:
+            await session_in(seat, tasks, start, number, seconds, kinds, late)
+
+
+async def session_in(
+    seat: Seat[str, str],
+    tasks: TaskGroup,
+    start: float,
+    number: int,
+    seconds: float,
+    kinds: list[str],
+    late: list[float],
+) -> None:
+    for frame in range(int(seconds * 25)):
+        due = start + (frame + 1) / 25
+        await sleep_until(due - 0.04)
+        if frame % 5 == 0:  # of the pictures after the next five
+            tasks.start_soon(do, seat, f"{number}", 0.2, "motion")
+        found = await seat.do(f"{number}", due, "picture", "small")
+        kinds.append(found[0] if found else "nothing")
+        late.append(max(0.0, current_time() - due))
