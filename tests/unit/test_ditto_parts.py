@@ -220,21 +220,19 @@ def test_a_turn_of_the_head_turns_keypoints_and_their_size_scales_them():
 
 
 def test_the_portrait_is_as_it_is_when_the_motion_is_its_first():
-    source = pose.Source(0.1 * noise(265), noise(21, 3, seed=1))
+    source = pose.Source(np.float32(0.1) * noise(265), noise(21, 3, seed=1))
     first = noise(265, seed=2)
     same = pose.driven(source, first[None], first)
     assert np.allclose(same, source.motion, atol=1e-5)
 
 
 def test_only_lips_and_eyes_are_driven_of_the_expression():
-    source = pose.Source(0.1 * noise(265), noise(21, 3, seed=1))
+    source = pose.Source(np.float32(0.1) * noise(265), noise(21, 3, seed=1))
     first = noise(265, seed=2)
     moved = first.copy()
     moved[pose.EXPRESSION] += 1
     expression = pose.driven(source, moved[None], first)[0, pose.EXPRESSION].reshape(21, 3)
     change = expression - source.motion[pose.EXPRESSION].reshape(21, 3)
-    driven = sorted({*range(21)} - set(np.flatnonzero(np.allclose(change, 0, atol=1e-5))))
-    assert driven == [*range(21)]
     still = np.abs(change).max(1) < 1e-5
     assert np.flatnonzero(~still).tolist() == [6, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
 
@@ -244,7 +242,7 @@ def test_only_lips_and_eyes_are_driven_of_the_expression():
 
 def test_a_face_is_pasted_where_it_was_cut_out():
     frame = np.full((200, 300, 3), 50, np.uint8)
-    turned = cv2.getRotationMatrix2D((256, 256), 20, 0.25)
+    turned = np.asarray(cv2.getRotationMatrix2D((256, 256), 20, 0.25), np.float64)
     turned[:, 2] += (150 - 256, 100 - 256)
     cut = Cut(frame, frame[:64, :64], turned, np.zeros(8, np.float32), ())
     backdrop = Backdrop(
