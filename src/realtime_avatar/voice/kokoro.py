@@ -96,12 +96,13 @@ class Kokoro:
             known = ", ".join(_DEFAULTS)
             raise ConfigError(f"kokoro speaks {known}, not {language!r}")
         name = speaker.name if speaker else _DEFAULTS[language]
+        british = False  # a learned voice that is called Bob need not be
         if speaker and speaker.data is not None:
             pack = _checked(speaker)
         else:
             pack = await step(partial(self._mixed, self._parts(name, asked=speaker is not None)))
+            british = name.startswith("b")
         await step(partial(self._phonemiser, language))
-        british = name.startswith("b")
 
         def phonemiser(wanted: str) -> Phonemiser:
             return self._phonemiser("en-gb" if wanted == "en" and british else wanted)
