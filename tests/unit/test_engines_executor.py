@@ -68,6 +68,15 @@ async def test_what_is_due_together_is_computed_together():
     assert {*found} == {("picture", f"picture {number}") for number in range(4)}
 
 
+@pytest.mark.parametrize(
+    ("sizes", "jobs", "first"), [((1, 2, 8), 3, 2), ((1, 8), 7, 7), ((1, 2, 4), 1, 1), ((), 3, 3)]
+)
+def test_batches_are_of_the_size_that_takes_least_for_each(
+    sizes: tuple[int, ...], jobs: int, first: int
+):
+    assert Cost(0.003, 0.002, 8, sizes).best(jobs) == first
+
+
 async def test_the_first_that_is_due_is_the_first_that_is_run():
     device = Clockwork()
     executor = executor_of(device, 9)

@@ -15,7 +15,7 @@ from realtime_avatar.face.ditto.checkpoint import Checkpoint
 from realtime_avatar.face.ditto.condition import Wanted
 from realtime_avatar.face.ditto.denoiser import FPS
 from realtime_avatar.face.ditto.device import DittoDevice
-from realtime_avatar.face.ditto.painter import Backdrop, Picture
+from realtime_avatar.face.ditto.painter import BATCHES, Backdrop, Picture
 from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.windows import NEW, Window
 
@@ -130,8 +130,7 @@ def device_of(
         network("appearance_extractor"), network("motion_extractor"), network("warp_network"),
         network("decoder"), network("stitch_network"), network("lmdm"), wanted, Path(), None,
     )  # fmt: skip
-    device = DittoDevice(checkpoint, "cuda:0", steps, 16)
-    device.batches = (1, 16)  # fewer to compile
+    device = DittoDevice(checkpoint, "cuda:0", steps, max(BATCHES))
     cond = int(checkpoint.denoiser.cond_projection.in_features)
     costs = device.prepare(cond, 64)
     frame = np.random.default_rng(0).integers(0, 256, (720, 720, 3), np.uint8)

@@ -39,7 +39,7 @@ class _Options(BaseModel, extra="forbid"):
     device: str = "auto"
     steps: Annotated[int, Field(ge=1, le=1000)] = 25
     emotion: str = "neutral"
-    batch: Annotated[int, Field(ge=1, le=16)] = 16
+    batch: Annotated[int, Field(ge=1, le=8)] = 8
     side: Annotated[int, Field(ge=64, le=512, multiple_of=64)] = 512
     sessions: Annotated[int | None, Field(ge=1)] = None
 

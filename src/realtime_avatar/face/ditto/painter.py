@@ -17,7 +17,7 @@ from realtime_avatar.face.ditto.graphs import Recorded, compiled
 from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.warp import WarpNetwork
 
-BATCHES: Final = (1, 4, 8, 16)
+BATCHES: Final = (1, 2, 4, 8)
 """Sizes that are compiled and recorded; what is between is filled up."""
 
 _SOFT: Final = 0.05  # of the square's side, in which it fades into the portrait
