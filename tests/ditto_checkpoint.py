@@ -1,6 +1,8 @@
 """A folder as Ditto's is published, of small networks with made-up weights."""
 
+import atexit
 import pickle
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -25,10 +27,12 @@ CONFIG = {
 
 @cache
 def narrow_checkpoint() -> Path:
-    """Return the folder; made once, and deleted by nobody but the system."""
+    """Return the folder; made once."""
     for name in ("torch", "onnx"):
         pytest.importorskip(name, reason=f"{name} is not installed (the extra gpu)")
-    return write(Path(tempfile.mkdtemp(prefix="ditto-")))
+    folder = Path(tempfile.mkdtemp(prefix="ditto-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return write(folder)
 
 
 def write(folder: Path, config: dict[str, Any] = CONFIG, condition: int = 1103) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
-from engines_under_test import ENGINES, SERVERS
+from engines_under_test import ENGINES, SERVERS, resolved
 from realtime_avatar.engines.registry import Context, Kind, load
 from realtime_avatar.models.store import ModelStore
 
@@ -37,7 +37,7 @@ def anyio_backend() -> str:
 
 async def _loaded(kind: Kind, engine: tuple[str, dict[str, Any]]) -> AsyncGenerator[Any]:
     name, options = engine
-    options = {key: value() if callable(value) else value for key, value in options.items()}
+    options = resolved(options)
     async with AsyncExitStack() as stack:
         if name in SERVERS:
             options = options | await stack.enter_async_context(SERVERS[name]())

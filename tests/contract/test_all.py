@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engines_under_test import ENGINES, WEIGHTLESS
+from engines_under_test import ENGINES, WEIGHTLESS, resolved
 from realtime_avatar.engines.registry import KINDS, Context, Kind, engine_class, load, names
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.models.store import ModelStore
@@ -20,7 +20,7 @@ def test_built_in_engines_are_registered(kind: Kind):
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_an_unknown_option_is_an_error_in_words(kind: Kind, name: str, store: ModelStore):
-    options = dict(ENGINES[kind])[name]
+    options = resolved(dict(ENGINES[kind])[name])
     with pytest.raises(ConfigError, match="colour"):
         load(kind, name, Context(store, options=options | {"colour": "blue"}))
 
@@ -28,8 +28,10 @@ def test_an_unknown_option_is_an_error_in_words(kind: Kind, name: str, store: Mo
 @pytest.mark.parametrize(("kind", "name"), [one for one in ALL if one[1] not in WEIGHTLESS])
 def test_missing_models_are_named(kind: Kind, name: str, tmp_path: Path):
     models = engine_class(kind, name).models
+    given = resolved(dict(ENGINES[kind])[name])
+    options = {key: given[key] for key in ("device",) if key in given}
     with pytest.raises(ModelMissing, match="|".join(models)):
-        load(kind, name, Context(ModelStore(tmp_path, offline=True)))
+        load(kind, name, Context(ModelStore(tmp_path, offline=True), options=options))
 
 
 def test_an_unknown_engine_is_an_error_that_names_the_known(store: ModelStore):
