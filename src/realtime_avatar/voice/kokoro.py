@@ -115,7 +115,7 @@ class Kokoro:
         """Return the voice of its own that should be most like a sample, unheard: see `refine`.
 
         Raises:
-            ModelMissing: if the speaker encoder is not here.
+            ModelMissing: if the speaker encoder or the stock voices are not here.
         """
         cloner = await step(self._find_cloner)
         return Speaker("enrolled", await step(partial(cloner.guess, sample)))
@@ -174,6 +174,7 @@ class Kokoro:
     def _find_cloner(self) -> Cloner:
         with self._loading:
             if self._cloner is None:
+                self._store.path(_VOICES)  # a voice is made from all of them
                 self._cloner = Cloner(self._pack, Ge2e(self._store.path(GE2E)))
             return self._cloner
 
