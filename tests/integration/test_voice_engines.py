@@ -192,14 +192,13 @@ async def test_kokoro_is_stopped_in_the_middle_of_a_clause(
 
 
 async def test_unknown_languages_speakers_and_samples(kokoro: Kokoro, hibari: Hibari):
-    silence = Audio.silence(16_000, 16_000)
     for engine in (hibari, kokoro):
         with pytest.raises(ConfigError, match="'fr'"):
             await say(engine, "Bonjour", "fr")
         with pytest.raises(ConfigError, match="'nobody'"):
             await say(engine, "Hello", speaker=Speaker("nobody"))
-        with pytest.raises(InputError, match="voice"):
-            await engine.enrol(silence)
+    with pytest.raises(InputError, match="voice"):
+        await hibari.enrol(Audio.silence(16_000, 16_000))
     assert kokoro.speakers[0] == "af_heart"
     assert kokoro.languages == ("en", "es", "zh")
 
