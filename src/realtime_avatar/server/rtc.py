@@ -166,7 +166,7 @@ def drop_late_data(peer: RTCPeerConnection) -> None:
     send: Callable[[bytes], Awaitable[None]] = untyped._send_data
 
     async def quietly(data: bytes) -> None:
-        with suppress(SSL.Error):
+        with suppress(SSL.Error, ConnectionError):
             await send(data)
 
     untyped._send_data = quietly
