@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 import anyio
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
@@ -53,11 +53,9 @@ class Options(RemoteOptions):
     """
 
     model: str = Field("gemini-3.8-flash", min_length=1)
-    api_key: SecretStr | None = None
     project: str = ""
     location: str = ""
     thinking: Literal["minimal", "low", "medium", "high", "unset"] = "low"
-    temperature: float | None = Field(None, ge=0, le=2)
     base_url: str = ""
 
 
@@ -96,8 +94,7 @@ class Gemini:
             httpx_client=self._httpx2.Client(verify=trusted()),
             base_url=options.base_url or None,
         )
-        key = options.api_key.get_secret_value() if options.api_key else ""
-        key = key or next((os.environ[name] for name in _KEYS if os.environ.get(name)), "")
+        key = options.key(*_KEYS)
         project = options.project or ("" if key else os.environ.get("GOOGLE_CLOUD_PROJECT", ""))
         if project:
             where = options.location or os.environ.get("GOOGLE_CLOUD_LOCATION") or "global"

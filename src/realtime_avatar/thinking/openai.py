@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
@@ -37,8 +37,6 @@ class Options(RemoteOptions):
 
     model: str = Field("gpt-5.4-mini", min_length=1)
     base_url: str = ""
-    api_key: SecretStr | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
     extra: dict[str, Any] = Field(default={})
 
 
@@ -65,8 +63,7 @@ class OpenAI:
         """Open a session, with connections of its own. Missing credentials are told later."""
         options = self.options
         url = options.base_url or os.environ.get("OPENAI_BASE_URL", "")
-        key = options.api_key.get_secret_value() if options.api_key else ""
-        key = key or os.environ.get("OPENAI_API_KEY", "")
+        key = options.key("OPENAI_API_KEY")
         async with self._openai.AsyncOpenAI(
             api_key=key or "none",
             base_url=url or None,

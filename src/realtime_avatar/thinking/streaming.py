@@ -1,5 +1,6 @@
 """What every chat on another server owes: patience with limits, one retry, errors in words."""
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import cache
@@ -7,7 +8,7 @@ from ssl import SSLContext
 from typing import TypeVar
 
 from anyio import current_time, fail_after
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from realtime_avatar.errors import ChatError, Reason
 
@@ -18,6 +19,8 @@ class RemoteOptions(BaseModel):
     """Settings that all chats on other servers have.
 
     Attributes:
+        api_key: By default the engine's variable of the environment.
+        temperature: None leaves it to the model.
         max_tokens: Tokens of one reply, those of unseen thoughts included.
         history: Messages of the conversation that are told, the person's and the avatar's.
         first_seconds: How long to wait for the first words.
@@ -26,10 +29,17 @@ class RemoteOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    api_key: SecretStr | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int = Field(1024, ge=16, le=65_536)
     history: int = Field(40, ge=2, le=10_000)
     first_seconds: float = Field(8, gt=0, le=600)
     next_seconds: float = Field(5, gt=0, le=600)
+
+    def key(self, *variables: str) -> str:
+        """Return the key, or the first that one of these variables holds; empty without one."""
+        own = self.api_key.get_secret_value() if self.api_key else ""
+        return own or next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
 
 async def steadily(
