@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
 from realtime_avatar.face.rig import PhotoRig, make
+from realtime_avatar.media.archive import read_about, read_part
 
 FORMAT: Final = "realtime-avatar rig"
 VERSION: Final = 1
@@ -70,21 +71,17 @@ def load_rig(path: Path) -> PhotoRig:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(_part(archive, "rig.json"))
-            if about["format"] != FORMAT:
-                raise InputError(f"{path} is not an avatar")
-            if about["version"] != VERSION:
-                raise InputError(
-                    f"{path} has format {about['version']}, and this version of the product"
-                    f" reads format {VERSION}: enrol the portraits again"
-                )
+            data = read_part(archive, "rig.json", _LARGEST)
+            about = read_about(
+                path, data, FORMAT, VERSION, kind="an avatar", enrolled="the portraits"
+            )
             names = set(archive.namelist())
-            texture = _picture(_part(archive, "texture.png"))
+            texture = _picture(read_part(archive, "texture.png", _LARGEST))
             plate, teeth = (
-                _picture(_part(archive, name)) if name in names else None
+                _picture(read_part(archive, name, _LARGEST)) if name in names else None
                 for name in ("plate.png", "teeth.png")
             )
-            points = np.load(io.BytesIO(_part(archive, "points.npy")))
+            points = np.load(io.BytesIO(read_part(archive, "points.npy", _LARGEST)))
             return make(
                 texture, _landmarks(points), int(about["width"]), int(about["height"]),
                 margin=int(about["margin"]), plate=plate, teeth=teeth,
@@ -95,12 +92,6 @@ def load_rig(path: Path) -> PhotoRig:
         raise InputError(f"{path} is damaged, or not an avatar") from error
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is damaged, or not an avatar") from error
-
-
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
-        raise ValueError(name)
-    return archive.read(name)
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

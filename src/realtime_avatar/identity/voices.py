@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from realtime_avatar.engines.ports import Speaker
 from realtime_avatar.errors import ConsentError, InputError
 from realtime_avatar.identity.consent import LONGEST, Consent
+from realtime_avatar.media.archive import read_about, read_part
 
 FORMAT: Final = "realtime-avatar voice"
 VERSION: Final = 1
@@ -168,16 +169,12 @@ def load_voice(path: Path, name: str = "") -> EnrolledVoice:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            about = json.loads(_part(archive, "voice.json"))
-            if about["format"] != FORMAT:
-                raise InputError(f"{path} is not a voice")
-            if about["version"] != VERSION:
-                raise InputError(
-                    f"{path} has format {about['version']}, and this version of the product"
-                    f" reads format {VERSION}: enrol the voice again"
-                )
+            data = read_part(archive, "voice.json", _LARGEST)
+            about = read_about(path, data, FORMAT, VERSION, kind="a voice", enrolled="the voice")
             style, embedding = (
-                np.load(io.BytesIO(_part(archive, part)), allow_pickle=False).astype(np.float32)
+                np.load(io.BytesIO(read_part(archive, part, _LARGEST)), allow_pickle=False).astype(
+                    np.float32
+                )
                 for part in ("style.npy", "embedding.npy")
             )
             if not (np.isfinite(style).all() and np.isfinite(embedding).all()):
@@ -198,12 +195,6 @@ def load_voice(path: Path, name: str = "") -> EnrolledVoice:
     return voice
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST:
-        raise ValueError(name)
-    return archive.read(name)
-
-
 def _packed(array: NDArray[Any]) -> bytes:
     file = io.BytesIO()
     np.save(file, array)
@@ -222,6 +213,6 @@ def _name(file: Path) -> str:
     """Return the name of the voice in a file; empty if it cannot be read."""
     try:
         with zipfile.ZipFile(file) as archive:
-            return str(json.loads(_part(archive, "voice.json"))["name"])
+            return str(json.loads(read_part(archive, "voice.json", _LARGEST))["name"])
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
         return ""
