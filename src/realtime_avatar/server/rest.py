@@ -246,7 +246,7 @@ async def animate(
         film = _Film(service)
         async with film.playout:
             await requests.show(service.ensemble, rig, speech, film.playout)
-        return film.answer(kind, FilmLink(video=film.address, seconds=film.playout.seconds))
+        return film.answer(kind, FilmLink(**film.link))
 
 
 @rest_router.post(
@@ -261,7 +261,7 @@ async def generate(request: Request, script: Script, service: Shared) -> Respons
         film = _Film(service)
         async with film.playout:
             await requests.say(service.ensemble, rig, script.text, taste, film.playout)
-        return film.answer(kind, FilmLink(video=film.address, seconds=film.playout.seconds))
+        return film.answer(kind, FilmLink(**film.link))
 
 
 @rest_router.post(
@@ -286,8 +286,7 @@ async def conversation(
         async with film.playout:
             answer = await requests.answer(service.ensemble, rig, question, taste, film.playout)
         link = AnswerLink(
-            video=film.address,
-            seconds=film.playout.seconds,
+            **film.link,
             question=_heard(answer.question),
             answer=answer.text,
         )
@@ -373,6 +372,10 @@ class _Film:
     @property
     def address(self) -> str:
         return f"/api/v1/videos/{self._id}"
+
+    @property
+    def link(self) -> dict[str, Any]:
+        return {"video": self.address, "seconds": self.playout.seconds}
 
     def answer(self, kind: str, link: BaseModel) -> Response:
         """Keep it; return it, or where it is."""
