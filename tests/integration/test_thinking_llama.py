@@ -65,6 +65,22 @@ async def test_a_reply_comes_in_pieces(tiny: Llama) -> None:
     assert not working()
 
 
+async def test_what_was_read_ahead_is_not_read_again(tiny: Llama) -> None:
+    question = "What is the capital of France, and how many people live there?"
+    async with tiny.open() as chat:
+        expected = await answer(chat, asked(question))
+        _, alone = used(chat)
+    async with tiny.open(system=SYSTEM) as chat:
+        for words in ("", "What is the capital", "What is the capital of France and how many people"):
+            await chat.read_ahead(asked(words))
+        assert await answer(chat, asked(question)) == expected
+        cached, read = used(chat)
+        assert cached > 30 and read < min(alone, 16)
+        await chat.read_ahead([Message("user", "word " * 4000)])  # more than it can hold
+        assert await answer(chat, asked(question)) == expected
+    assert not working()
+
+
 async def test_the_default_model_answers_in_each_language(store: ModelStore) -> None:
     engine = Llama(Context(store, threads=2, options={"max_tokens": 48, "temperature": 0}))
     questions = {

@@ -348,6 +348,50 @@ async def test_the_chat_is_told_who_the_avatar_is_and_it_says_so_itself(tmp_path
         assert "You know: The museum opens at ten." in system.text
 
 
+async def test_the_chat_reads_what_is_being_said_until_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    async def read_ahead(_: FakeChat, messages: Sequence[Message]) -> None:
+        read.append("|".join(one.text for one in messages if one.role != "system"))
+        await anyio.sleep(0.2)
+        read.append("whole")
+
+    monkeypatch.setattr(FakeChat, "read_ahead", read_ahead, raising=False)
+    async with live() as stage:
+        await stage.hear(Began(0), Partial(said("When do...")))
+        await anyio.sleep(1)
+        assert read[-2:] == ["When do", "whole"]
+        await stage.hear(Partial(said("When do you")), Likely(said("When do you open?")))
+        await anyio.sleep(1)
+        assert read[3:] in (["When do you"], [])  # stopped by the question itself
+        await stage.hear(Ended(said("When do you open?")))
+        finished = await stage.until(message.Finished)
+        read.clear()
+        await stage.hear(Began(9))
+        await anyio.sleep(1)
+        assert read == [f"When do you open?|{finished.heard}|", "whole"]
+
+
+async def test_an_answer_that_is_heard_is_not_read_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    async def read_ahead(_: FakeChat, messages: Sequence[Message]) -> None:
+        read.append(messages[-1].text)
+
+    monkeypatch.setattr(FakeChat, "read_ahead", read_ahead, raising=False)
+    async with live() as stage:
+        stage.session.command(message.Say(text="hello"))
+        await stage.until(message.State, state="speaking")
+        await stage.hear(Began(0))
+        await anyio.sleep(0.1)
+        assert not read
+        await stage.hear(Partial(said("wait a moment")))
+        await anyio.sleep(0.1)
+        assert read == ["wait a moment"]
+
+
 async def test_what_was_looked_up_is_cited_when_the_answer_begins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -26,6 +26,11 @@ class Newest(Generic[J]):
         self._came.set()
         self._work.cancel()
 
+    def drop(self) -> None:
+        """Stop the work, and do nothing until the next job comes."""
+        self._job = None
+        self._work.cancel()
+
     async def work(self, do: Callable[[J], Awaitable[None]], goes_on: Callable[[], bool]) -> None:
         """Do each job, until at the next one it may not go on; that one stays."""
         while True:

@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from numpy.typing import NDArray
 
 from realtime_avatar.dialogue import events as message
+from realtime_avatar.dialogue.ahead import Ahead
 from realtime_avatar.dialogue.answering import Answering
 from realtime_avatar.dialogue.chats import Chats
 from realtime_avatar.dialogue.echo import Echo
@@ -83,6 +84,7 @@ class Session:
         self._echo, self._record = echo, record or Record()
         self._chats = Chats(ensemble, stack, self._report, self._cite)
         self._language, self._voice = language, voice
+        self._ahead = Ahead(self._chats, self.history, self._possible[0])
         self._uplink = Uplink()
         self._mode: Mode = "always"
         self._speaking = self._typed_over = self._nod = False
@@ -116,7 +118,7 @@ class Session:
     async def run(self) -> None:
         """Converse until cancelled, or until `finish` was called and all has been said."""
         async with self._tell, create_task_group() as tasks:
-            for task in (self.playout.run, self._listen, self._warm):
+            for task in (self.playout.run, self._listen, self._warm, self._ahead.run):
                 tasks.start_soon(task)
             tasks.start_soon(self._echo.follow, self.playout)
             self._record.begin(self._emit)
@@ -160,6 +162,7 @@ class Session:
             case Partial(transcript):
                 await self._take_floor()
                 self._hear_words(transcript, final=False)
+                self._ahead.expect(transcript.text, self._spoken(transcript))
             case Likely(transcript):
                 await self._take_floor()
                 self._hear_words(transcript, final=False)
@@ -207,6 +210,7 @@ class Session:
             self._fall_silent(self._answering)
         else:
             self._show("listening")
+            self._ahead.expect("")
 
     def _fall_silent(self, answering: Answering) -> None:
         """Send no more of an answer; the face goes on from the last picture that was seen."""
@@ -247,7 +251,7 @@ class Session:
         )
 
     def _guess(self, transcript: Transcript) -> Answering:
-        language = self._language or transcript.language or self._language_of(transcript.text)
+        language = self._spoken(transcript)
         asked = self._uplink.spoken_at(transcript.end)
         answering = Answering(self._turns + 1, transcript.text, language, asked)
         answering.mark("recognizer")
@@ -290,6 +294,7 @@ class Session:
     # Answers.
 
     def _begin(self, tasks: TaskGroup, answering: Answering) -> None:
+        self._ahead.stop()
         self._answering = answering
         tasks.start_soon(self._give, answering)
 
@@ -369,6 +374,9 @@ class Session:
     @property
     def _possible(self) -> tuple[str, ...]:
         return (self._language,) if self._language else self._ensemble.settings.possible
+
+    def _spoken(self, transcript: Transcript) -> str:
+        return self._language or transcript.language or self._language_of(transcript.text)
 
     def _language_of(self, text: str) -> str:
         return guess_language(text, self._possible)

@@ -199,6 +199,22 @@ class Chat(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A chat that answers sooner what it has begun to read while it was being said."""
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Read the messages of a coming request, as far as they are known.
+
+        Args:
+            messages: The last one may be unfinished or empty. No other request is under way.
+
+        Raises:
+            EngineError: if it fails; `reply` may work all the same.
+        """
+        ...
+
+
 class ChatEngine(Engine, Protocol):
     """Makes chats."""
 

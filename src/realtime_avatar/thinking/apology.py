@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import CapacityError, ChatError, EngineError, Reason
+from realtime_avatar.thinking.reading_ahead import read_ahead
 
 SENTENCES: Final[dict[str, dict[Reason, str]]] = {
     "en": {
@@ -75,6 +76,10 @@ class ApologeticChat:
 
     def __init__(self, chat: Chat, language: str) -> None:
         self._chat, self._language = chat, language
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Have the chat read what is known of a coming request; see `ReadsAhead`."""
+        await read_ahead(self._chat, messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the chat's answer, or in its place or after it that there is none.

@@ -16,6 +16,7 @@ from anyio import current_time
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import AvatarError, CapacityError, ChatError, EngineError
+from realtime_avatar.thinking.reading_ahead import read_ahead
 
 REST: Final = 60.0
 """Seconds for which an engine that failed is not asked, unless it is the last."""
@@ -73,6 +74,12 @@ class ChainedChat:
         self._doors, self._stack, self._told = doors, stack, told
         self._open: dict[str, Chat] = {}
         self._rests: dict[str, float] = {}  # until when
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Have the first engine read what is known of a coming request; see `ReadsAhead`."""
+        first = next(iter(self._doors))
+        if first in self._open and current_time() >= self._rests.get(first, 0):
+            await read_ahead(self._open[first], messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer of the first engine that has one.

@@ -10,6 +10,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import AvatarError
 from realtime_avatar.thinking.knowledge import Knowledge, Passage
+from realtime_avatar.thinking.reading_ahead import read_ahead
 
 Cited = Callable[[Sequence[Passage]], None]
 
@@ -59,7 +60,7 @@ class Grounded:
     ) -> AsyncGenerator["GroundedChat"]:
         """Open a session of the engine."""
         async with self._engine.open(system=system, tools=tools) as chat:
-            yield GroundedChat(chat, self._look_up)
+            yield GroundedChat(chat, self._knowledge, self._look_up)
 
     async def _look_up(self, question: str) -> str:
         """Return the question and what was found about it."""
@@ -81,8 +82,15 @@ class Grounded:
 class GroundedChat:
     """One session of `Grounded`."""
 
-    def __init__(self, chat: Chat, look_up: Callable[[str], Awaitable[str]]) -> None:
-        self._chat, self._look_up = chat, look_up
+    def __init__(
+        self, chat: Chat, knowledge: Knowledge, look_up: Callable[[str], Awaitable[str]]
+    ) -> None:
+        self._chat, self._knowledge, self._look_up = chat, knowledge, look_up
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Have the chat read what is known of a coming request; see `ReadsAhead`."""
+        if self._knowledge.empty:  # else something is put before the question
+            await read_ahead(self._chat, messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the chat's answer to the question and what was found about it."""

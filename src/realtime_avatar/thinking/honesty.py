@@ -14,6 +14,7 @@ from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.thinking import human_or_machine
+from realtime_avatar.thinking.reading_ahead import read_ahead
 
 ANSWERS: Final = {
     "en": "I am an AI avatar, not a person. "
@@ -74,6 +75,10 @@ class HonestChat:
 
     def __init__(self, chat: Chat, name: str) -> None:
         self._chat, self._name = chat, name
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Have the chat read what is known of a coming request; see `ReadsAhead`."""
+        await read_ahead(self._chat, messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the truth in one piece if it was asked for, else the chat's answer."""

@@ -175,6 +175,7 @@ class Llama:
             messages: In OpenAI's form.
             slot: Whose cache to use.
             max_tokens: Of the reply.
+                0: only read the messages, the last of which may be unfinished.
             reuse: Whether what comes after a cut in the messages may be moved in the cache
                 instead of read again. It remembers what was cut, so the slot must hold
                 words of this session only.
@@ -188,6 +189,7 @@ class Llama:
             "stream": True,
             "id_slot": slot,
             "max_tokens": max_tokens,
+            "add_generation_prompt": max_tokens > 0,
             "temperature": self.options.temperature,
             "grammar": GRAMMAR,
             "cache_prompt": True,
@@ -251,6 +253,17 @@ class LlamaChat:
             async for _ in events:
                 self._mine = True
         await self._engine.keep(self._slot, system)
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Put the messages into the slot's cache; see `ReadsAhead`."""
+        view = self._window.view(messages)
+        stream = self._engine.stream(view, self._slot, 0, reuse=self._mine)
+        async with aclosing(stream) as events:
+            async for event in events:
+                self._mine = True
+                if _prompt_tokens(event) > self._window.room:
+                    return  # `reply` will see less
+                _piece(event)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer to the last message, a token or so at a time.
