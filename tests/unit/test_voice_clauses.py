@@ -1,4 +1,5 @@
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import example, given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from realtime_avatar.errors import InputError
-from realtime_avatar.voice.clauses import LIMIT, Clause, Cutter, Ending, Pace, cut
+from realtime_avatar.voice.clauses import AHEAD, LIMIT, Clause, Cutter, Ending, Pace, cut
 from streams import collect, stream
 
 
@@ -179,3 +180,55 @@ async def test_the_limit_holds_while_streaming():
         async for clause in cut(stream(["A sentence. "] * 10_000)):
             said.append(clause)  # noqa: PERF401, it ends in an error
     assert LIMIT - 50 < sum(len(clause.text) for clause in said) <= LIMIT
+
+
+def streamed(pieces: Sequence[str]) -> list[Clause]:
+    cutter, found = Cutter(Pace(eager=8)), list[Clause]()
+    for piece in pieces:
+        found += cutter.feed(piece)
+        found += [beginning] if (beginning := cutter.beginning()) else []
+    return found + cutter.finish()
+
+
+def words_of(text: str) -> list[Clause]:
+    return streamed([word + " " for word in text.split(" ")])
+
+
+def test_a_first_clause_begins_before_it_is_whole():
+    text = "Penguins live in the southern parts of the world where it is cold. They swim very well."
+    beginnings = [clause for clause in words_of(text) if not clause.whole]
+    assert [clause.text for clause in beginnings] == [
+        "Penguins live in ",
+        "Penguins live in the southern parts of ",
+    ]
+    assert all(clause.ending == Ending.WORD for clause in beginnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "latest"),
+    [
+        ("The ticket costs $5 million for all of them together and more", "costs"),
+        ("I think Dr. Jekyll was somebody else altogether in the end and", "think"),
+        ("In the year 1969 two people walked on the moon for the first", "year"),
+        ("No, the earth is certainly not flat at all as everybody knows and", ""),
+        ("**Nobody** knows that as well as you and everybody else here and", ""),
+    ],
+)
+def test_nothing_begins_that_may_be_read_otherwise_later(text: str, latest: str):
+    beginnings = [clause.text.split()[-1] for clause in words_of(text) if not clause.whole]
+    assert not beginnings or beginnings[-1] == latest
+
+
+@given(st.text(st.sampled_from("ab ,.'’?1$—"), max_size=90), st.lists(st.integers(1, 9)))
+@example("aaaaaaaa b, b a a b b. a", [1] * 24)
+def test_a_beginning_is_of_the_clause_that_follows(text: str, sizes: list[int]):
+    at = [0, *accumulate(sizes), len(text)]
+    found = streamed([text[a:b] for a, b in pairwise(at)])
+    whole = [clause for clause in found if clause.whole]
+    assert "".join(clause.text for clause in whole) == text
+    beginnings = [clause for clause in found if not clause.whole]
+    assert found[: len(beginnings)] == beginnings
+    for clause in beginnings:
+        heard = clause.text.split()[:-AHEAD]
+        assert heard
+        assert whole[0].text.split()[: len(heard)] == heard

@@ -101,3 +101,29 @@ def test_no_word_is_lost_at_the_end_of_a_chunk(extra: int):
     whole = join(Delivery(0.1).chunks(late, wave, durations))
     assert whole.text == "Hello, there."
     assert all(phoneme.end <= whole.end for phoneme in whole.phonemes)
+
+
+def test_a_beginning_goes_on_in_its_longer_version_without_a_break():
+    short, short_frames = sound(lead=10)
+    long, long_frames = sound(lead=13, frames=5)  # later, and slower
+    delivery = Delivery(0.1)
+    beginning = join(delivery.chunks(utterance(), short, short_frames, until=1))
+    rest = join(delivery.chunks(utterance(), long, long_frames))
+    assert (beginning.text, rest.text) == ("Hello, ", "there.")
+    assert [p.symbol for p in beginning.phonemes] == ["h", "ə", "l", "oʊ"]
+    assert [p.symbol for p in rest.phonemes] == ["ð", "ɛ", "ɹ"]
+    assert rest.start == beginning.end <= rest.phonemes[0].start
+    pcm = join([beginning, rest]).pcm.astype(float)
+    tone = pcm[RATE // 10 : -RATE // 10]
+    step = 2 * np.pi * 200 / RATE * tone.max()  # the steepest that this tone can be
+    assert np.abs(np.diff(tone)).max() < step * 1.2
+    assert np.sqrt(np.square(tone).mean()) == pytest.approx(tone.max() / np.sqrt(2), rel=0.02)
+    assert join(delivery.chunks(utterance(), *sound())).text == "Hello, there."
+
+
+def test_the_rest_of_a_beginning_is_as_loud():
+    delivery = Delivery(0.1)
+    beginning = join(delivery.chunks(utterance(), *sound(level=0.05), until=1))
+    rest = join(delivery.chunks(utterance(), *sound(level=0.05)))
+    loud = [np.abs(part.pcm[2400:-2400]).max() for part in (beginning, rest)]
+    assert loud[0] == pytest.approx(loud[1], rel=0.01)

@@ -43,7 +43,7 @@ MIN_SILENCE_MS: Final = 64
 NOTHING: Final = RATE // 2  # silence after which noise and fillers are dropped
 SHORT: Final = RATE * 6 // 10  # what is longer may be words that are not understood yet
 UNCLEAR: Final = RATE * 6 // 5  # silence after which that is dropped too
-PARTIAL: Final = RATE * 3 // 2  # from one guess to the next while nobody pauses
+PARTIAL: Final = RATE  # from one guess to the next while nobody pauses
 CONTEXT: Final = 8 * RATE  # that the endpointer hears
 LONGEST: Final = 120 * RATE  # after which a turn is ended
 

@@ -35,11 +35,13 @@ class Clause:
         text: As it was written, with the white space after it.
         ending: What comes after it.
         code: It is a line of a fenced block of code, which is not for the ear.
+        whole: False for a beginning of the first clause, which will come again, longer.
     """
 
     text: str
     ending: Ending
     code: bool = False
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Pace:
         hurry: Most letters of a first clause without punctuation.
         later: Letters that a later clause may always have.
         longest: Most letters of any clause.
+        eager: Letters of the first clause that are worth beginning with before it is whole;
+            0 for voices that cannot go on in the midst of a clause.
     """
 
     first: int = 15
@@ -65,7 +69,14 @@ class Pace:
     hurry: int = 60
     later: int = 60
     longest: int = 240
+    eager: int = 0
 
+
+AHEAD: Final = 2
+"""Words that must be known beyond those that a beginning is heard of: they give it its melody."""
+
+_PLAIN: Final = re.compile(r"[^\W\d_]+(['’][^\W\d_]+)?[,;:]?")
+"""A word whose sound does not depend on what follows, as that of "$5" or "Dr." does."""
 
 _HAN: Final = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WIDE_STOPS: Final = "。！？"
@@ -116,6 +127,7 @@ class Cutter:
         self._word = 0  # where its last word begins
         self._line = ""  # the line that is coming in
         self._code = False  # between fences
+        self._begun = self._steps = 0  # letters, and how often, that a beginning was given
 
     def feed(self, piece: str) -> list[Clause]:
         """Take a piece; return the clauses that it completes.
@@ -134,6 +146,23 @@ class Cutter:
                 clauses += self._prose_char(char)
             self._line = "" if char == "\n" else self._line + char
         return clauses
+
+    def beginning(self) -> Clause | None:
+        """Return what is known of the first clause, if more of it should be heard by now.
+
+        Each beginning is longer than the one before by more words: their joints can be heard.
+        """
+        pace = self._pace
+        if not pace.eager or self._said or self._code or self._comma:
+            return None
+        words = self._text.split()[:-1]  # the last one may go on
+        letters = sum(map(len, words[:-AHEAD]))
+        if letters - self._begun < pace.eager * (self._steps + 1):
+            return None
+        if not all(_PLAIN.fullmatch(word) for word in words):
+            return None
+        self._begun, self._steps = letters, self._steps + 1
+        return Clause(" ".join(words) + " ", Ending.WORD, whole=False)
 
     def finish(self) -> list[Clause]:
         """Return what is left."""
@@ -267,7 +296,7 @@ class Cutter:
 
 
 async def cut(pieces: AsyncIterable[str], pace: Pace | None = None) -> AsyncGenerator[Clause]:
-    """Yield the clauses of a streamed text.
+    """Yield the clauses of a streamed text, and beginnings of the first if the pace is eager.
 
     Raises:
         InputError: if the text is longer than `LIMIT` characters.
@@ -276,6 +305,8 @@ async def cut(pieces: AsyncIterable[str], pace: Pace | None = None) -> AsyncGene
     async for piece in pieces:
         for clause in cutter.feed(piece):
             yield clause
+        if beginning := cutter.beginning():
+            yield beginning
     for clause in cutter.finish():
         yield clause
 

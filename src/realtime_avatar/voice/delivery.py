@@ -5,6 +5,7 @@ time of each phoneme and of each word.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,10 @@ _LATE: Final = 1_320
 """Samples by which the predicted times run late, 55 ms: where the loudness of low frequencies
 agrees best with vowels and consonants (45 to 65 ms, both models, all languages)."""
 
+_SEAM: Final = 240
+"""Samples over which two versions are faded into each other, and by which the place may move,
+10 ms: a period of the lowest voice."""
+
 _LEVEL: Final = 0.1
 """Root mean square of speech, pauses left out: -20 dBFS."""
 _PEAK: Final = 0.89
@@ -64,29 +69,51 @@ class Delivery:
         self._unsaid = ""
         self._heard = _PRIOR_SECONDS * RATE
         self._level = float(np.log(level))  # mean over what was heard
+        self._seam: _Seam | None = None
 
     def carry(self, text: str) -> None:
         """Take text that makes no sound; it goes with the next sound."""
         self._unsaid += text
 
     def chunks(
-        self, utterance: Utterance, wave: NDArray[np.float32], durations: NDArray[np.int64]
+        self,
+        utterance: Utterance,
+        wave: NDArray[np.float32],
+        durations: NDArray[np.int64],
+        *,
+        until: int | None = None,
     ) -> list[Audio]:
         """Return an utterance as the next chunks of the speech.
+
+        After a beginning, only what follows it; both versions are joined where their waves
+        are most alike (Verhelst and Roelands, "WSOLA", ICASSP 1993).
 
         Args:
             utterance: What is said.
             wave: Its sound, shape (samples,), nominally in [-1, 1].
             durations: Frames of 25 ms that each symbol takes, shape (symbols + 2,): the
                 first and the last are of the silence before and after.
+            until: Words to be heard, if it is a beginning of what will come again, longer;
+                all of them, and the end of it, if None.
         """
         first, last = _bounds(wave)
         starts = np.concatenate(([0], np.cumsum(durations))) * FRAME - _LATE - first
-        pcm = to_int16(_ramps(wave[first:last] * self._gain(wave)))
-        length = len(pcm)
-        starts = np.clip(starts, 0, length)
+        seam = self._seam or _Seam(0, self._gain(wave), np.zeros(0, np.float32))
+        gain = min(seam.gain, _PEAK / max(float(np.abs(wave).max()), 1e-6))
+        sound = _ramps(wave[first:last] * gain)
+        begins = [min(max(int(starts[at + 1]), 0), len(sound)) for _, at in utterance.pieces]
+        begin = seam.join(sound, begins[seam.words]) if seam.words else 0
+        end = len(sound) if until is None else max(begins[until], begin)
+        pcm, length = to_int16(sound[begin:end]), end - begin
+        starts = np.clip(starts - begin, 0, length)
+        if seam.words:  # what was heard of the word before is no sound of its own
+            symbol = utterance.pieces[seam.words][1]
+            starts[: symbol + 1] = starts[symbol + 1]
         origin = self._position + self._pause
-        pieces = [(text, min(int(starts[at + 1]), length - 1)) for text, at in utterance.pieces]
+        pieces = [
+            (text, min(int(starts[at + 1]), length - 1))
+            for text, at in utterance.pieces[seam.words : until]
+        ]
         pieces = _spread(self._unsaid, pieces)
         phonemes = list(_phonemes(utterance.symbols, starts, origin))
         pcm = np.concatenate([np.zeros(self._pause, np.int16), pcm])
@@ -107,8 +134,11 @@ class Delivery:
             for at in range(0, len(pcm), CHUNK)
         ]
         self._position += len(pcm)
-        self._pause = _PAUSES[utterance.ending]
         self._unsaid = ""
+        if until is None:
+            self._seam, self._pause = None, _PAUSES[utterance.ending]
+        else:
+            self._seam, self._pause = _Seam(until, gain, sound[end : end + _SEAM]), 0
         return chunks
 
     def finish(self) -> list[Audio]:
@@ -121,7 +151,10 @@ class Delivery:
         return [Audio(np.zeros(CHUNK, np.int16), RATE, self._position, self._unsaid)]
 
     def _gain(self, wave: NDArray[np.float32]) -> float:
-        """Return the factor that brings this voice, as heard so far, to the common level."""
+        """Return the factor that brings this voice, as heard so far, to the common level.
+
+        Not so high that the wave is clipped.
+        """
         levels = _levels(wave)
         active = levels > levels.max() * 0.1
         new = float(active.sum()) * _HOP
@@ -137,6 +170,39 @@ def trimmed(wave: NDArray[np.float32]) -> Audio:
     first, last = _bounds(wave)
     peak = max(float(np.abs(wave).max()), 1e-6)
     return Audio(to_int16(wave[first:last] * (_PEAK / peak)), RATE, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seam:
+    """Where a beginning broke off.
+
+    Attributes:
+        words: That were heard of it.
+        gain: With which it was heard.
+        after: What would have followed, shape (samples,), at most `_SEAM`.
+    """
+
+    words: int
+    gain: float
+    after: NDArray[np.float32]
+
+    def join(self, sound: NDArray[np.float32], near: int) -> int:
+        """Return the best place near a sample to go on from, and fade what was heard into it."""
+        size = min(len(self.after), len(sound) - near)
+        if size < 2 * _FADE:
+            return near
+        after = self.after[:size]
+
+        def likeness(at: int) -> float:
+            part = sound[at : at + size]
+            if len(part) < size:
+                return -1.0
+            return float(after @ part) / float(np.linalg.norm(part) + 1e-6)
+
+        at = max(range(max(near - _SEAM, 0), near + _SEAM + 1, 4), key=likeness)
+        fade = np.sin(np.linspace(0, np.pi / 2, size, dtype=np.float32)) ** 2
+        sound[at : at + size] = sound[at : at + size] * fade + after * (1 - fade)
+        return at
 
 
 _HOP: Final = 120

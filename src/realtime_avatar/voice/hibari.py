@@ -30,7 +30,7 @@ _SPEAKER: Final = "heart"
 _DURATIONS: Final = "/Cast_32_output_0"
 _LONGEST: Final = 400
 _LEVEL: Final = 0.064
-_PACE: Final = Pace(first=15, hurry=70, later=100, longest=300)
+_PACE: Final = Pace(first=15, hurry=70, later=100, longest=300, eager=8)
 
 
 class HibariOptions(BaseModel):

@@ -3,16 +3,21 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
+from typing import Final
 
 import numpy as np
+from anyio import current_time
 from numpy.typing import NDArray
 
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio
-from realtime_avatar.voice.clauses import Clause, Pace, cut
+from realtime_avatar.voice.clauses import AHEAD, Clause, Pace, cut
 from realtime_avatar.voice.delivery import RATE, Delivery
 from realtime_avatar.voice.reading import Reader, Utterance
+
+_SWIFT: Final = 25
+"""Letters a second; a voice says about 15."""
 
 Say = Callable[[Utterance], Awaitable[tuple[NDArray[np.float32], NDArray[np.int64]]]]
 """Synthesises: returns float32 samples at 24 kHz and the durations of the symbols in frames
@@ -46,15 +51,19 @@ class Session:
             InputError: if the text is too long.
             EngineError: if a clause cannot be said.
         """
-        delivery = Delivery(self._level)
-        async with aclosing(cut(text, self._pace)) as clauses:
+        delivery, arrival = Delivery(self._level), _Arrival(text)
+        async with aclosing(cut(arrival.pieces(), self._pace)) as clauses:
             async for clause in clauses:
+                if not (clause.whole or arrival.swift):
+                    continue
                 utterances = await self._read(clause)
                 if not utterances:
                     delivery.carry(clause.text)
                 for utterance in utterances:
                     wave, durations = await self._say(utterance)
-                    for chunk in await step(partial(delivery.chunks, utterance, wave, durations)):
+                    until = None if clause.whole else len(utterance.pieces) - AHEAD
+                    make = partial(delivery.chunks, utterance, wave, durations, until=until)
+                    for chunk in await step(make):
                         yield chunk
         for chunk in delivery.finish():
             yield chunk
@@ -64,3 +73,30 @@ class Session:
             return await step(partial(self._reader.read, clause))
         except Exception as error:
             raise EngineError("voice", f"cannot read {clause.text!r}: {error}") from error
+
+
+class _Arrival:
+    """How fast a text comes in.
+
+    Args:
+        text: As it comes in.
+    """
+
+    def __init__(self, text: AsyncIterable[str]) -> None:
+        self._text = text
+        self._since: float | None = None  # when the first piece came
+        self._letters = 0  # since
+
+    @property
+    def swift(self) -> bool:
+        """Whether it stays ahead of a voice that has begun with the first of its words."""
+        return self._since is not None and self._letters > _SWIFT * (current_time() - self._since)
+
+    async def pieces(self) -> AsyncGenerator[str]:
+        """Yield the text."""
+        async for piece in self._text:
+            if self._since is None:
+                self._since = current_time()
+            else:
+                self._letters += len(piece)
+            yield piece
