@@ -296,7 +296,7 @@ async def test_words_come_while_somebody_speaks():
     told = await Room([*words, ("", 1.0)]).listen()
     partials = texts(told, Partial)
     assert len(partials) >= 4
-    assert all("w0 w1 w2" in text for text in partials)
+    assert all("w0 w1" in text for text in partials)
     assert texts(told, Ended) == [" ".join(word for word, _ in words)]
 
 
@@ -334,10 +334,10 @@ async def test_a_turn_may_be_ended_at_once():
 
 
 async def test_ending_a_turn_in_its_pause_needs_no_new_decoding():
-    room = Room([("hello", 1.0), ("", 1.0)], sure=[0.0])
-    room.at = [(1.3, Listener.force_end), (1.4, Listener.force_end)]
+    room = Room([("hello", 0.8), ("", 1.0)], sure=[0.0])
+    room.at = [(1.1, Listener.force_end), (1.2, Listener.force_end)]
     told = await room.listen()
-    assert when(told, Ended) == pytest.approx(1.3, abs=0.05)
+    assert when(told, Ended) == pytest.approx(1.1, abs=0.05)
     assert len(room.recognizer.asked) == 1
 
 
