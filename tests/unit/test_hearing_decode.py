@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime_avatar.hearing.decode import FULL, LEAD, TAIL, Decoder, twice
+from realtime_avatar.hearing.decode import FULL, LEAD, LIVE_TAIL, TAIL, Decoder, twice
 
 RATE = 16000
 BEGIN = 50364  # the timestamp 0.00, as in Whisper's vocabulary; words are below
@@ -64,6 +64,14 @@ def test_a_piece_is_heard_with_silence_around_it(seconds: int, full: bool, lengt
     padded = Decoder(Model([])).encode(samples, full=full)
     assert len(padded) == length
     assert np.array_equal(padded.nonzero()[0], np.arange(LEAD, LEAD + len(samples)))
+
+
+@pytest.mark.parametrize(("seconds", "length"), [(1, TAIL), (3, 3 * RATE + LIVE_TAIL)])
+def test_while_somebody_waits_there_is_less_silence_but_after_a_short_piece(
+    seconds: int, length: int
+) -> None:
+    padded = Decoder(Model([])).encode(np.ones(seconds * RATE, np.float32), tail=LIVE_TAIL)
+    assert len(padded) == LEAD + length
 
 
 def test_text_between_timestamps() -> None:

@@ -40,7 +40,7 @@ class Script:
         self.lengths: list[int] = []
         self.beams: list[int] = []
 
-    def encode(self, samples: Any, *, full: bool) -> str:
+    def encode(self, samples: Any, *, tail: int, full: bool) -> str:
         self.asked.append("full" if full else "short")
         self.lengths.append(len(samples))
         return self.asked[-1]

@@ -16,6 +16,9 @@ FULL: Final = 30 * RATE
 # Silence before the speech. With 0.2 or 0.4 s an unusual name is heard less surely.
 LEAD: Final = RATE // 4
 TAIL: Final = 4 * RATE  # and after it: with 1 s, or without timestamps, Whisper loops
+# While somebody waits: on 51 sentences in three languages, with and without noise, as many
+# words are wrong, give or take two, and a seventh of the time is saved.
+LIVE_TAIL: Final = 2 * RATE
 STAMP: Final = RATE // 50  # samples from one timestamp to the next
 REPETITIVE: Final = 2.4  # compression ratio of a text that goes round in circles
 TWICE: Final = 8  # letters: as much is hardly ever said twice, word for word
@@ -68,14 +71,15 @@ class Decoder:
         """Let go of the weights."""
         self._model = None
 
-    def encode(self, samples: NDArray[np.float32], *, full: bool = False) -> Any:
+    def encode(self, samples: NDArray[np.float32], *, tail: int = TAIL, full: bool = False) -> Any:
         """Return what the encoder makes of a piece.
 
         Args:
             samples: In [-1, 1], shape (samples,), 16 kHz, at most 29 s.
+            tail: Samples of silence after it; more, after a short one.
             full: Whether to pad it to 30 s.
         """
-        length = FULL if full else min(FULL, LEAD + len(samples) + TAIL)
+        length = FULL if full else min(FULL, LEAD + max(len(samples) + tail, TAIL))
         padded = np.zeros(length, np.float32)
         padded[LEAD : LEAD + len(samples)] = samples
         return self._model.encode(self._model.feature_extractor(padded, padding=0))

@@ -17,7 +17,7 @@ from realtime_avatar.engines.ports import Transcript
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.hearing.activity import RATE
-from realtime_avatar.hearing.decode import Decoder, Heard, twice
+from realtime_avatar.hearing.decode import LIVE_TAIL, TAIL, Decoder, Heard, twice
 from realtime_avatar.hearing.pieces import Cutter, Piece
 from realtime_avatar.hearing.silero import SpeechProbability, open_silero
 from realtime_avatar.hearing.stream import compute, portions
@@ -178,7 +178,7 @@ class WhisperRecognizer:
         # The decoder holds nothing between steps, so a guess that has become stale is left to
         # itself and does not keep what was said since waiting.
         async def encode(*, full: bool) -> Any:
-            work = partial(decoder.encode, samples, full=full)
+            work = partial(decoder.encode, samples, tail=LIVE_TAIL if live else TAIL, full=full)
             return await compute("recognizer", work, leave=live)
 
         async def decode(*, allow_repeats: bool = True) -> Heard:
