@@ -25,6 +25,7 @@ class Utterance:
         held: Whether no silence ends it.
         forced: Whether it ends as soon as it has been decoded.
         pause: First sample of the silence, while there is some.
+        asked: The pause that the engines were asked about last.
         resumed: Where the pause before began and ended.
         parts: What was said before `start`.
         heard: What was said from there to the pause.
@@ -40,6 +41,7 @@ class Utterance:
     held: bool = False
     forced: bool = False
     pause: int | None = None
+    asked: int = -1
     resumed: tuple[int, int] = (-1, -1)
     parts: list[Transcript] = field(default_factory=list[Transcript])
     heard: Transcript | None = None
