@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -42,6 +44,34 @@ class IceServer(BaseModel):
     urls: tuple[str, ...]
     username: str | None = None
     credential: str | None = None
+
+
+class OwnAvatar(BaseModel):
+    """A further avatar of the owner's, beside the one of the settings.
+
+    Attributes:
+        name: What it is called, if its persona does not say.
+        portrait: Its photograph; the settings' when not given.
+        persona: File that says who it is. Without one it is nobody in particular of that name,
+            and without a name who the settings say.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(max_length=60)] = ""
+    portrait: Path | None = None
+    persona: Path | None = None
+
+
+def _free(key: str) -> str:
+    if key == "default":
+        raise ValueError("that is the avatar of the settings themselves")
+    return key
+
+
+_AvatarKey = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$"), AfterValidator(_free)
+]
 
 
 class McpServer(BaseModel):
@@ -77,6 +107,7 @@ class Settings(BaseSettings):
         name: What the avatar is called, if its persona does not say.
         persona: File that says who it is; see `thinking.persona`.
         portrait: Its photograph; the bundled one when not given.
+        avatars: Others that people may talk to instead, by their ids.
         detector: Engine that hears when somebody speaks.
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
@@ -139,6 +170,7 @@ class Settings(BaseSettings):
     name: str = "Ava"
     persona: Path | None = None
     portrait: Path | None = None
+    avatars: dict[_AvatarKey, OwnAvatar] = {}
     detector: str = "silero"
     recognizer: str = "whisper"
     endpointer: str = "smart-turn"

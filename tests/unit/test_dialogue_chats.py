@@ -22,7 +22,9 @@ class Ensemble:
         self.opened: list[str] = []
         self.closed = 0
 
-    async def chat(self, language: str, told: object, cited: object) -> "Ensemble":
+    async def chat(
+        self, language: str, told: object, cited: object, *, persona: Persona
+    ) -> "Ensemble":
         return self
 
     async def toolbox(self, language: str, told: object) -> Toolbox | None:

@@ -9,7 +9,7 @@ from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Chat
 from realtime_avatar.errors import AvatarError, CapacityError
 from realtime_avatar.thinking.grounded import Cited
-from realtime_avatar.thinking.persona import system_prompt
+from realtime_avatar.thinking.persona import Persona, system_prompt
 
 
 class Chats:
@@ -19,10 +19,11 @@ class Chats:
     was read in an earlier session or start. So ask for the favourite language's in advance.
 
     Args:
-        ensemble: Has the engine, and knows who the avatar is.
+        ensemble: Has the engine.
         stack: Closes them.
         told: Is told of each failure of an engine that another one made good.
         cited: Is told what was looked up for each reply.
+        persona: Who the avatar is; by default as the settings say.
     """
 
     def __init__(
@@ -31,15 +32,17 @@ class Chats:
         stack: AsyncExitStack,
         told: Callable[[AvatarError], None] | None = None,
         cited: Cited | None = None,
+        persona: Persona | None = None,
     ) -> None:
         self._ensemble, self._stack = ensemble, stack
         self._told, self._cited = told, cited
+        self._persona = persona or ensemble.persona
         self._open = dict[str, Chat]()
         self._locks = dict[str, Lock]()
 
     def system(self, language: str) -> str:
         """Return the system message of the requests in a language."""
-        return system_prompt(self._ensemble.persona, language)
+        return system_prompt(self._persona, language)
 
     async def get(self, language: str) -> Chat:
         """Return the chat of a language; another's, if the engine has no room for one more.
@@ -49,7 +52,9 @@ class Chats:
         """
         async with self._locks.setdefault(language, Lock()):
             if language not in self._open:
-                engine = await self._ensemble.chat(language, self._told, self._cited)
+                engine = await self._ensemble.chat(
+                    language, self._told, self._cited, persona=self._persona
+                )
                 tools = await self._ensemble.toolbox(language, self._told)
                 try:
                     chat = await self._stack.enter_async_context(

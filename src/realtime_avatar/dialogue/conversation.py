@@ -12,6 +12,7 @@ from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
+from realtime_avatar.thinking.persona import Persona
 
 
 class Conversation:
@@ -102,6 +103,7 @@ async def open_conversation(
     thinks: bool = True,
     languages: Sequence[str] = (),
     voice: str = "",
+    persona: Persona | None = None,
 ) -> AsyncGenerator[Conversation]:
     """Open a conversation.
 
@@ -112,6 +114,7 @@ async def open_conversation(
         thinks: Whether `Conversation.answer` will be called.
         languages: That it may be in, the likeliest first; by default as the settings say.
         voice: "engine" or "engine:speaker"; by default as the settings say.
+        persona: Who the avatar is; by default as the settings say.
     """
     settings = ensemble.settings
     languages = languages or settings.possible
@@ -121,7 +124,7 @@ async def open_conversation(
             engine = await ensemble.recognizer()
             recognizer = await stack.enter_async_context(engine.open(languages=languages))
         if thinks:
-            chats = Chats(ensemble, stack)
+            chats = Chats(ensemble, stack, persona=persona)
             await chats.get(languages[0])
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
         yield Conversation(ensemble, recognizer, chats, face, voice)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from anyio import CancelScope, Lock, create_task_group, to_thread
 
-from realtime_avatar.config import Settings
+from realtime_avatar.config import OwnAvatar, Settings
 from realtime_avatar.dialogue.turn import Engines
 from realtime_avatar.engines.ports import (
     Chat,
@@ -47,10 +47,11 @@ class Ensemble:
     Attributes:
         settings: The same, with the name that the persona has.
         persona: Who the avatar is.
+        personas: Who the others of the settings are, by their ids.
         knowledge: Its documents.
 
     Raises:
-        ConfigError: if the persona's file is no good.
+        ConfigError: if a persona's file is no good.
     """
 
     def __init__(self, settings: Settings, store: ModelStore | None = None) -> None:
@@ -58,6 +59,7 @@ class Ensemble:
         if settings.persona:
             self.persona = read_persona(settings.persona, settings.name)
             settings = settings.model_copy(update={"name": self.persona.name})
+        self.personas = {key: self._persona(own) for key, own in settings.avatars.items()}
         self.settings = settings
         self.store = store or ModelStore(settings.models, offline=settings.offline)
         self.people = Voices(settings.people)
@@ -67,6 +69,11 @@ class Ensemble:
         self._locks: dict[tuple[Kind, str], Lock] = {}
         self._tools = Tools(settings)
         self.knowledge = Knowledge(settings.knowledge_file)
+
+    def _persona(self, own: OwnAvatar) -> Persona:
+        if own.persona:
+            return read_persona(own.persona, own.name or self.persona.name)
+        return Persona(name=own.name) if own.name else self.persona
 
     async def __aenter__(self) -> Self:
         await self._tools.__aenter__()
@@ -101,6 +108,7 @@ class Ensemble:
         told: Callable[[AvatarError], None] | None = None,
         cited: Cited | None = None,
         *,
+        persona: Persona | None = None,
         aloud: bool = True,
     ) -> ChatEngine:
         """Return the chat engine, bound to the truth about what it is.
@@ -110,6 +118,7 @@ class Ensemble:
             told: Is told of each failure that another engine of the chain made good, and of
                 documents that cannot be searched.
             cited: Is told what was looked up for each reply.
+            persona: Who it is; by default as the settings say.
             aloud: Whether it says so, before it fails, because somebody listens.
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
@@ -121,7 +130,7 @@ class Ensemble:
         chat = Grounded(chat, self.knowledge, language, told, cited)
         if aloud:
             chat = Apologetic(chat, language)
-        return Honest(chat, self.persona.within(language).name)
+        return Honest(chat, (persona or self.persona).within(language).name)
 
     async def toolbox(
         self, language: str, told: Callable[[AvatarError], None] | None = None

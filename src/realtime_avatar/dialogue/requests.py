@@ -13,7 +13,7 @@ from realtime_avatar.errors import InputError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.playout import Playout
-from realtime_avatar.thinking.persona import system_prompt
+from realtime_avatar.thinking.persona import Persona, system_prompt
 
 T = TypeVar("T")
 
@@ -26,11 +26,13 @@ class Taste:
         language: To keep to, ISO 639-1; empty: as the settings say, else what is heard.
         voice: "engine" or "engine:speaker"; empty: as the settings say.
         history: Of the conversation that goes on.
+        persona: Who answers; by default as the settings say.
     """
 
     language: str = ""
     voice: str = ""
     history: Sequence[Message] = ()
+    persona: Persona | None = None
 
     def possible(self, ensemble: Ensemble) -> tuple[str, ...]:
         """Return the languages that are possible."""
@@ -66,8 +68,9 @@ async def think(
     """
     language = taste.of(messages[-1].text, ensemble)
     if messages[0].role != "system":
-        messages = [Message("system", system_prompt(ensemble.persona, language)), *messages]
-    engine = await ensemble.chat(language, aloud=False)
+        prompt = system_prompt(taste.persona or ensemble.persona, language)
+        messages = [Message("system", prompt), *messages]
+    engine = await ensemble.chat(language, persona=taste.persona, aloud=False)
     toolbox = await ensemble.toolbox(language)
     tools = toolbox and replace(toolbox, filler="")  # nobody listens to the silence
     async with (
@@ -148,7 +151,7 @@ async def answer(
     """
     languages = taste.possible(ensemble)
     async with open_conversation(
-        ensemble, rig, languages=languages, voice=taste.voice
+        ensemble, rig, languages=languages, voice=taste.voice, persona=taste.persona
     ) as conversation:
         conversation.history.replace(taste.history)
         transcript = await conversation.hear(question)

@@ -45,6 +45,7 @@ from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.live import LivePlayout
 from realtime_avatar.thinking.knowledge import Passage
+from realtime_avatar.thinking.persona import Persona
 
 _EVENTS: Final = 256  # that may wait for a slow page; then the oldest go
 _INBOX: Final = 64
@@ -75,6 +76,7 @@ class Session:
         voice: str,
         history: Sequence[Message],
         record: Record | None = None,
+        persona: Persona | None = None,
     ) -> None:
         self.id = token_urlsafe(12)
         self.history = History()
@@ -82,7 +84,7 @@ class Session:
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
         self._echo, self._record = echo, record or Record()
-        self._chats = Chats(ensemble, stack, self._report, self._cite)
+        self._chats = Chats(ensemble, stack, self._report, self._cite, persona)
         self._language, self._voice = language, voice
         self._ahead = Ahead(self._chats, self.history, self._possible[0])
         self._uplink = Uplink()
@@ -413,6 +415,7 @@ async def open_session(
     voice: str = "",
     history: Sequence[Message] = (),
     record: Record | None = None,
+    persona: Persona | None = None,
 ) -> AsyncGenerator[Session]:
     """Open a live conversation; it converses while its `run` does.
 
@@ -424,6 +427,7 @@ async def open_session(
             settings say.
         history: What was said before, if an earlier conversation goes on.
         record: Keeps what is said; by default nobody does.
+        persona: Who the avatar is; by default as the settings say.
 
     Raises:
         ConfigError: for a language or a voice that is not known.
@@ -443,4 +447,6 @@ async def open_session(
     )
     async with AsyncExitStack() as stack:
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Session(ensemble, face, listener, echo, stack, language, voice, history, record)
+        yield Session(
+            ensemble, face, listener, echo, stack, language, voice, history, record, persona
+        )

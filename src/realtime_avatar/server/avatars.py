@@ -20,6 +20,7 @@ from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.identity.consent import WORDING, Consent, agree
 from realtime_avatar.identity.records import Records
 from realtime_avatar.server.decoding import Decoder
+from realtime_avatar.thinking.persona import Persona
 
 SIDE: Final = 512
 """Width and height of every avatar's pictures, pixels."""
@@ -39,6 +40,7 @@ class Avatar:
     Attributes:
         id: Unguessable for one that somebody brought.
         name: What it is called.
+        persona: Who it is.
         rig: Its portrait, ready to move.
         picture: JPEG of its first picture.
         sample: sha256 of the portrait that somebody brought; empty for the owner's.
@@ -46,6 +48,7 @@ class Avatar:
 
     id: str
     name: str
+    persona: Persona
     rig: Rig
     picture: bytes
     sample: str = ""
@@ -71,15 +74,21 @@ class Avatars:
         self._brought: OrderedDict[str, Avatar] = OrderedDict()
 
     async def load(self) -> None:
-        """Enrol the owner's portrait.
+        """Enrol the owner's portraits.
 
         Raises:
-            InputError: if it cannot be used.
+            InputError: if one cannot be used.
         """
-        settings = self._ensemble.settings
-        path = settings.portrait or default_portrait()
-        portrait = await to_thread.run_sync(read_portrait, path)
-        self.own = (await self._enrol("default", settings.name, portrait),)
+        settings, ensemble = self._ensemble.settings, self._ensemble
+        first = settings.portrait or default_portrait()
+        asked = [("default", first, ensemble.persona)]
+        for key, persona in ensemble.personas.items():
+            asked.append((key, settings.avatars[key].portrait or first, persona))
+        own = list[Avatar]()
+        for key, path, persona in asked:
+            portrait = await to_thread.run_sync(read_portrait, path)
+            own.append(await self._enrol(key, persona.name, portrait, persona))
+        self.own = tuple(own)
 
     def get(self, key: str) -> Avatar:
         """Return the one with an id; the first of the owner's for an empty one.
@@ -117,7 +126,7 @@ class Avatars:
             await to_thread.run_sync(file.write, image)
             portrait = await self._decoder.portrait(file)
         name = " ".join(name.split())[:_NAME] or self._ensemble.settings.name
-        avatar = await self._enrol(token_urlsafe(12), name, portrait)
+        avatar = await self._enrol(token_urlsafe(12), name, portrait, self._ensemble.persona)
         avatar = replace(avatar, sample=consent.sample)
         await to_thread.run_sync(self._records.agree_to_portrait, name, consent)
         self._brought[avatar.id] = avatar
@@ -158,13 +167,15 @@ class Avatars:
         await to_thread.run_sync(self._records.revoke, avatar.sample, now)
         return avatar
 
-    async def _enrol(self, key: str, name: str, portrait: NDArray[np.uint8]) -> Avatar:
+    async def _enrol(
+        self, key: str, name: str, portrait: NDArray[np.uint8], persona: Persona
+    ) -> Avatar:
         engine: FaceEngine = await self._ensemble.face()
         rig = await engine.enrol(portrait, size=(SIDE, SIDE))
         async with engine.open(rig, fps=FPS) as face:
             frame = await face.idle()
         picture = await to_thread.run_sync(_jpeg, frame)
-        return Avatar(key, name, rig, picture)
+        return Avatar(key, name, persona, rig, picture)
 
 
 def _jpeg(frame: NDArray[np.uint8]) -> bytes:

@@ -29,6 +29,7 @@ from realtime_avatar.errors import CapacityError
 from realtime_avatar.server.watch import Watch
 from realtime_avatar.telemetry.metrics import Metrics
 from realtime_avatar.telemetry.traces import TurnSpans
+from realtime_avatar.thinking.persona import Persona
 
 How = Literal["left", "lost", "idle", "finished", "failed"]
 OpenSession = Callable[..., AbstractAsyncContextManager[Session]]
@@ -54,6 +55,7 @@ class Order:
         voice: "engine:speaker"; empty: the settings'.
         history: Of the conversation that goes on.
         record: Keeps what is said.
+        persona: Who the avatar is; by default as the settings say.
     """
 
     rig: Rig
@@ -61,6 +63,7 @@ class Order:
     voice: str = ""
     history: Sequence[Message] = ()
     record: Record = field(default_factory=Record)
+    persona: Persona | None = None
 
 
 class Call:
@@ -182,6 +185,7 @@ class Calls:
                 voice=order.voice,
                 history=order.history,
                 record=order.record,
+                persona=order.persona,
             ) as session:
                 settings = self._settings
                 spans = TurnSpans(session.id) if settings.otel else None

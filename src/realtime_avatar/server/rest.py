@@ -70,6 +70,7 @@ class Asked(BaseModel):
     text: Text
     language: LanguageCode = ""
     history: History = []
+    avatar: AvatarId = ""
 
 
 class Reply(BaseModel):
@@ -164,7 +165,7 @@ async def transcribe(service: Shared, audio: Recording, language: LanguageField 
 @rest_router.post("/chat", response_model=Reply, responses={200: {"content": {_SSE: {}}}})
 async def chat(request: Request, asked: Asked, service: Shared) -> Response:
     """Answer a message in writing: JSON, or events `reply` and `complete` by Accept."""
-    taste = await taste_of(service, asked.language, history=asked.history)
+    taste = await taste_of(service, asked.language, "", asked.history, asked.avatar)
     said = [*taste.history, Message("user", asked.text)]
 
     async def think(told: Callable[[str], Awaitable[None]]) -> Reply:
@@ -278,7 +279,7 @@ async def conversation(
 ) -> Response:
     """Answer a recorded question on video: JSON with the film's address, or MP4, by Accept."""
     kind = preferred(request, (_JSON, _MP4))
-    taste = await taste_of(service, language, voice, history_of(history))
+    taste = await taste_of(service, language, voice, history_of(history), avatar)
     rig = service.avatars.get(avatar).rig
     async with service.admission.place():
         question = await recorded(service, audio, MAX_QUESTION)
@@ -309,7 +310,7 @@ async def stream_conversation(
     has no pictures yet; all of them joined are a film); `complete` (question, answer, seconds);
     `error` (error: a sentence).
     """
-    taste = await taste_of(service, language, voice, history_of(history))
+    taste = await taste_of(service, language, voice, history_of(history), avatar)
     rig = service.avatars.get(avatar).rig
 
     async def make(events: Events) -> None:

@@ -91,7 +91,7 @@ class Wish(BaseModel):
             language=self.language,
             earlier=earlier,
         )
-        return Order(avatar.rig, self.language, self.voice, history, record)
+        return Order(avatar.rig, self.language, self.voice, history, record, avatar.persona)
 
     async def _earlier(self, service: Service, owner: str) -> Conversation | None:
         if not self.conversation or service.journal is None:
@@ -157,15 +157,20 @@ def messages(said: list[Said]) -> tuple[Message, ...]:
 
 
 async def taste_of(
-    service: Service, language: str = "", voice: str = "", history: list[Said] | None = None
+    service: Service,
+    language: str = "",
+    voice: str = "",
+    history: list[Said] | None = None,
+    avatar: str = "",
 ) -> Taste:
-    """Return how somebody wants to be answered.
+    """Return how somebody wants to be answered, and by which avatar.
 
     Raises:
-        InputError: if nobody here speaks the language, or there is no such voice.
+        InputError: if nobody here speaks the language, or there is no such voice or avatar.
     """
     check_language(service, language)
-    return Taste(language, await find_voice(service, voice), messages(history or []))
+    persona = service.avatars.get(avatar).persona
+    return Taste(language, await find_voice(service, voice), messages(history or []), persona)
 
 
 def check_language(service: Service, language: str) -> None:
