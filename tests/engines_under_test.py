@@ -11,7 +11,7 @@ from ditto_checkpoint import SIDE, narrow_checkpoint
 from llama_server import KEY, llama_server
 from realtime_avatar.bench.stand_in import serve
 from realtime_avatar.engines.registry import Kind
-from stand_ins import standing_in
+from stand_ins import speaking, standing_in
 
 ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
     "detector": [("fake", {}), ("silero", {})],
@@ -26,6 +26,7 @@ ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
     ],
     "voice": [
         ("fake", {}),
+        ("gemini-speech", {"api_key": "x"}),
         ("hibari", {}),
         ("kokoro", {}),
         ("openai-speech", {}),
@@ -58,13 +59,29 @@ def resolved(options: dict[str, Any]) -> dict[str, Any]:
 STOOD_IN = {"openai-speech", "pocket-tts", "xtts"}
 """Run on stand-ins (`stand_ins.py`): their weights or servers cannot be had everywhere."""
 
-WEIGHTLESS = {"fake", "gemini", "hibari", "openai", "scripted", "silero", *STOOD_IN}
+WEIGHTLESS = {
+    "fake",
+    "gemini",
+    "gemini-speech",
+    "hibari",
+    "openai",
+    "scripted",
+    "silero",
+    *STOOD_IN,
+}
 """Those that need no model of the catalogue: theirs comes with a library, or is elsewhere."""
 
 
 @asynccontextmanager
 async def _gemini() -> AsyncGenerator[dict[str, Any]]:
     async with serve() as server:
+        yield {"base_url": server.url}
+
+
+@asynccontextmanager
+async def _gemini_speech() -> AsyncGenerator[dict[str, Any]]:
+    async with serve() as server:
+        server.usual = speaking
         yield {"base_url": server.url}
 
 
@@ -82,6 +99,7 @@ async def _stand_in(name: str) -> AsyncGenerator[dict[str, Any]]:
 
 SERVERS: dict[str, Callable[[], AbstractAsyncContextManager[dict[str, Any]]]] = {
     "gemini": _gemini,
+    "gemini-speech": _gemini_speech,
     "openai": _openai,
     **{name: partial(_stand_in, name) for name in STOOD_IN},
 }

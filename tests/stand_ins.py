@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_avatar.bench.stand_in import Answer, sound
+
 RATE = 24_000
 
 
@@ -117,6 +119,16 @@ class Xtts:
         assert gpt_cond_latent.shape == (1, 32, 1024)
         assert speaker_embedding.shape == (1, 512, 1)
         return (Tensor(piece) for piece in tone(text))
+
+
+def speaking(body: Any) -> Answer:
+    """Return what Gemini's text-to-speech models answer: a tone, cut within samples."""
+    (content,) = body["contents"]
+    assert body["generationConfig"]["responseModalities"] == ["AUDIO"]
+    text = content["parts"][0]["text"]
+    data = b"".join((piece * 32767).astype("<i2").tobytes() for piece in tone(text))
+    pieces = [data[at : at + 1001] for at in range(0, len(data), 1001)]
+    return Answer([*map(sound, pieces[:-1]), sound(pieces[-1], finish="STOP")])
 
 
 class _Speech(BaseHTTPRequestHandler):

@@ -8,9 +8,10 @@ answers every question with the same few words:
     python -m realtime_avatar.bench.stand_in
 """
 
+import base64
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -74,6 +75,18 @@ def event(text: str = "", *, finish: str = "", **more: Any) -> bytes:
     return sse({"candidates": [candidate], **more})
 
 
+def sound(data: bytes, *, finish: str = "", kind: str = "audio/L16;codec=pcm;rate=24000") -> bytes:
+    """Return a chunk of an answer that is sound."""
+    blob = {"mimeType": kind, "data": base64.b64encode(data).decode()}
+    candidate: dict[str, Any] = {
+        "index": 0,
+        "content": {"role": "model", "parts": [{"inlineData": blob}]},
+    }
+    if finish:
+        candidate["finishReason"] = finish
+    return sse({"candidates": [candidate]})
+
+
 def sse(message: Mapping[str, Any]) -> bytes:
     """Return a server-sent event."""
     return b"data: " + json.dumps(message, ensure_ascii=False).encode() + b"\r\n\r\n"
@@ -96,7 +109,8 @@ class StandIn:
 
     Attributes:
         url: Its address.
-        answers: To the next requests; then it says `PIECES`.
+        answers: To the next requests; then `usual`.
+        usual: Makes an answer of a request's body; by default it says `PIECES`.
         requests: That came, those for tokens not counted.
         tokens: That were given out.
         left: Is set when a client goes while it hangs.
@@ -104,6 +118,7 @@ class StandIn:
 
     url: str = ""
     answers: deque[Answer] = field(default_factory=deque[Answer])
+    usual: Callable[[Any], Answer] = lambda _: saying(*PIECES)
     requests: list[Request] = field(default_factory=list[Request])
     tokens: int = 0
     left: anyio.Event = field(default_factory=anyio.Event)
@@ -125,7 +140,7 @@ class StandIn:
             token = {"access_token": f"token-{self.tokens}", "expires_in": 3600}
             return await self._send(Answer([json.dumps(token).encode()]), connection)
         self.requests.append(request)
-        answer = self.answers.popleft() if self.answers else saying(*PIECES)
+        answer = self.answers.popleft() if self.answers else self.usual(request.body)
         return await self._send(answer, connection)
 
     async def _send(self, answer: Answer, connection: SocketStream) -> bool:

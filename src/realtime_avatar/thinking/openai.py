@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -11,11 +11,11 @@ from pydantic import Field
 
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.servers import reason_of, steadily, trusted
 from realtime_avatar.engines.tools import Call, Toolbox
 from realtime_avatar.errors import ChatError
-from realtime_avatar.thinking.calling import Round, answer_with_tools
-from realtime_avatar.thinking.question import check_question, recent
-from realtime_avatar.thinking.streaming import RemoteOptions, reason_of, steadily, trusted
+from realtime_avatar.thinking.calling import Round
+from realtime_avatar.thinking.remote import ChatOptions, RemoteChat
 from realtime_avatar.thinking.thoughts import Thoughts
 
 _NO_KEY: Final = (
@@ -23,7 +23,7 @@ _NO_KEY: Final = (
 )
 
 
-class Options(RemoteOptions):
+class Options(ChatOptions):
     """Settings of the engine.
 
     Attributes:
@@ -59,7 +59,7 @@ class OpenAI:
     @asynccontextmanager
     async def open(
         self, *, system: str = "", tools: Toolbox | None = None
-    ) -> AsyncGenerator["OpenAIChat"]:
+    ) -> AsyncGenerator[RemoteChat]:
         """Open a session, with connections of its own. Missing credentials are told later."""
         options = self.options
         url = options.base_url or os.environ.get("OPENAI_BASE_URL", "")
@@ -71,12 +71,13 @@ class OpenAI:
             timeout=None,
             http_client=self._httpx2.AsyncClient(verify=trusted(), timeout=None),
         ) as client:
-            known = client if key or url else None
-            yield OpenAIChat(known, options, tools, elsewhere=bool(url))
+            missing = "" if key or url else _NO_KEY
+            ask = _Requests(client, options, tools, elsewhere=bool(url)).ask
+            yield RemoteChat(ask, options, tools, missing)
 
 
-class OpenAIChat:
-    """One session."""
+class _Requests:
+    """What one session asks."""
 
     def __init__(
         self, client: Any, options: Options, tools: Toolbox | None, *, elsewhere: bool
@@ -84,22 +85,7 @@ class OpenAIChat:
         self._client, self._options, self._tools = client, options, tools
         self._elsewhere = elsewhere  # not at OpenAI itself
 
-    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
-        """Yield the answer to the last message.
-
-        Raises:
-            InputError: if the message is empty or too long.
-            ChatError: if there is no answer, or no more of it.
-        """
-        check_question(messages)
-        if self._client is None:
-            raise ChatError("credentials", _NO_KEY)
-        ask = partial(self._ask, recent(messages, self._options.history))
-        async with aclosing(answer_with_tools(ask, self._tools)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    def _ask(
+    def ask(
         self, messages: Sequence[Message], rounds: Sequence[Round], may_call: bool
     ) -> AsyncGenerator[str | Call]:
         import httpx2
@@ -220,6 +206,8 @@ def _explain(error: Exception) -> ChatError:
     import httpx2
     from openai import APIConnectionError, APIError, APIStatusError
 
+    if isinstance(error, TimeoutError):
+        return ChatError("slow", str(error))
     if isinstance(error, APIStatusError):
         reason = reason_of(error.status_code)
         if error.code == "content_filter":

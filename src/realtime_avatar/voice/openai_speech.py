@@ -3,8 +3,8 @@
 The text goes to that server; nothing is sent before the owner has named one in the settings.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import ClassVar, Final
 
@@ -17,7 +17,7 @@ from realtime_avatar.engines.ports import Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, EngineError, InputError
 from realtime_avatar.media import Audio
-from realtime_avatar.voice.whole import WholeSession
+from realtime_avatar.voice.whole import WholeSession, samples
 
 _RATE: Final = 24_000
 """Of `response_format` "pcm", Hz: int16, little-endian, mono."""
@@ -96,19 +96,20 @@ class OpenAISpeech:
         body = {
             "model": self._options.model, "voice": name, "input": text, "response_format": "pcm",
         }  # fmt: skip
-        odd = b""
-        try:
-            async with client.stream("POST", "audio/speech", json=body) as response:
-                if response.status_code != 200:
-                    told = (await response.aread()).decode("utf-8", "replace")[:200]
-                    raise EngineError(
-                        "voice", f"the speech server answered {response.status_code}: {told}"
-                    )
-                async for data in response.aiter_bytes():
-                    data = odd + data
-                    whole = len(data) // 2 * 2
-                    odd = data[whole:]
-                    if whole:
-                        yield np.frombuffer(data[:whole], "<i2")
-        except httpx2.HTTPError as error:
-            raise EngineError("voice", f"the speech server is not there: {error}") from error
+        async with aclosing(samples(_sound(client, body))) as pieces:
+            async for pcm in pieces:
+                yield pcm
+
+
+async def _sound(client: httpx2.AsyncClient, body: Mapping[str, str]) -> AsyncGenerator[bytes]:
+    try:
+        async with client.stream("POST", "audio/speech", json=body) as response:
+            if response.status_code != 200:
+                told = (await response.aread()).decode("utf-8", "replace")[:200]
+                raise EngineError(
+                    "voice", f"the speech server answered {response.status_code}: {told}"
+                )
+            async for data in response.aiter_bytes():
+                yield data
+    except httpx2.HTTPError as error:
+        raise EngineError("voice", f"the speech server is not there: {error}") from error

@@ -25,6 +25,18 @@ Say = Callable[[str], AsyncGenerator[NDArray[np.float32] | NDArray[np.int16]]]
 """Speaks a sentence: sound in pieces, float32 in [-1, 1] or int16."""
 
 
+async def samples(data: AsyncGenerator[bytes]) -> AsyncGenerator[NDArray[np.int16]]:
+    """Yield little-endian int16 samples of bytes that may be cut anywhere; close `data`."""
+    odd = b""
+    async with aclosing(data):
+        async for piece in data:
+            piece = odd + piece
+            whole = len(piece) // 2 * 2
+            odd = piece[whole:]
+            if whole:
+                yield np.frombuffer(piece[:whole], "<i2")
+
+
 class WholeSession:
     """A voice that speaks sentence by sentence; see `engines.ports.Voice`.
 

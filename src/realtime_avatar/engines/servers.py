@@ -1,4 +1,4 @@
-"""What every chat on another server owes: patience with limits, one retry, errors in words."""
+"""What every engine on another server owes: patience with limits, one retry, errors in words."""
 
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -10,29 +10,23 @@ from typing import TypeVar
 from anyio import current_time, fail_after
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from realtime_avatar.errors import ChatError, Reason
+from realtime_avatar.errors import EngineError, Reason
 
 T = TypeVar("T")
 
 
 class RemoteOptions(BaseModel):
-    """Settings that all chats on other servers have.
+    """Settings that all engines on other servers have.
 
     Attributes:
         api_key: By default the engine's variable of the environment.
-        temperature: None leaves it to the model.
-        max_tokens: Tokens of one reply, those of unseen thoughts included.
-        history: Messages of the conversation that are told, the person's and the avatar's.
-        first_seconds: How long to wait for the first words.
+        first_seconds: How long to wait for the first words, or sound.
         next_seconds: And for more of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     api_key: SecretStr | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int = Field(1024, ge=16, le=65_536)
-    history: int = Field(40, ge=2, le=10_000)
     first_seconds: float = Field(8, gt=0, le=600)
     next_seconds: float = Field(5, gt=0, le=600)
 
@@ -45,7 +39,7 @@ class RemoteOptions(BaseModel):
 async def steadily(
     ask: Callable[[], AsyncGenerator[T]],
     options: RemoteOptions,
-    explain: Callable[[Exception], ChatError],
+    explain: Callable[[Exception], EngineError],
     lost: tuple[type[Exception], ...],
 ) -> AsyncGenerator[T]:
     """Yield what a server streams, but do not wait for ever.
@@ -53,12 +47,12 @@ async def steadily(
     Args:
         ask: Sends the request; closing what it returns closes the connection.
         options: The limits.
-        explain: Turns an error of the client into words.
+        explain: Turns an error of the client into words; a `TimeoutError` has them already.
         lost: Errors of a connection. One is forgiven before anything came; afterwards none,
             because what was said would be said twice.
 
     Raises:
-        ChatError: if nothing comes in time, or the server or the line fails.
+        EngineError: if nothing comes in time, or the server or the line fails.
     """
     forgiven, begun = False, False
     due = current_time() + options.first_seconds
@@ -74,10 +68,10 @@ async def steadily(
                             return
                     begun = True
                     yield piece
-        except ChatError:
+        except EngineError:
             raise
         except TimeoutError:
-            raise ChatError("slow", _waited(begun, options)) from None
+            raise explain(TimeoutError(_waited(begun, options))) from None
         except Exception as error:  # clients fail with their own errors and their libraries'
             if begun or forgiven or not isinstance(error, lost):
                 raise explain(error) from error
