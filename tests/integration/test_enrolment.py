@@ -11,17 +11,26 @@ from live import open_site
 from realtime_avatar.config import Settings, load_settings
 from realtime_avatar.dialogue.enrolment import Enrolment, Progress, read_recording
 from realtime_avatar.dialogue.ensemble import Ensemble
+from realtime_avatar.engines.ports import Speaker
+from realtime_avatar.engines.registry import Context, load
 from realtime_avatar.errors import ConsentError, InputError
-from realtime_avatar.identity.consent import WORDING, Consent, agree
+from realtime_avatar.identity.consent import SPOKEN, WORDING, Consent, agree
 from realtime_avatar.identity.records import Records
+from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join
 from realtime_avatar.media.credentials import now
 from realtime_avatar.media.read import read_audio
+from realtime_avatar.media.resample import resample
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.speakers import DVECTOR, GE2E, DVector, Ge2e
 from streams import collect, stream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.weights]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture
@@ -115,6 +124,41 @@ async def test_a_spoken_consent_must_be_one(recordings: Path, agreed: Consent):
         with pytest.raises(ConsentError, match="superlative"):
             await run(enrolment)
         assert ensemble.people.names() == ()
+
+
+@pytest.fixture(scope="module")
+async def spoken(anyio_backend: str) -> dict[str, Audio]:
+    """Kokoro's stock voices, each saying something."""
+    engine = load("voice", "kokoro", Context(ModelStore(), threads=2))
+    said = dict[str, Audio]()
+    for key, speaker, text in (
+        ("sample", "af_heart", "The weather changed quickly, so we walked home along the river."),
+        ("consent", "af_heart", SPOKEN),
+        ("another voice", "bm_george", SPOKEN),
+        ("other words", "af_heart", "I do not agree that this avatar speaks with my voice."),
+    ):
+        async with engine.open(language="en", speaker=Speaker(speaker)) as voice:
+            said[key] = resample(join(await collect(voice.speak(stream([text])))), 16_000)
+    engine.close()
+    return said
+
+
+@pytest.mark.skipif(
+    not ModelStore().has("kokoro-voices"), reason="kokoro-voices is not here: npm fetches it"
+)
+async def test_a_spoken_consent_is_recognised_and_matched_to_the_sample_s_speaker(
+    spoken: dict[str, Audio], agreed: Consent
+):
+    async with Ensemble(settings()) as ensemble:
+        sample = spoken["sample"]
+        for key, why in (("another voice", "in another voice"), ("other words", "do not agree")):
+            with pytest.raises(ConsentError, match=why):
+                await run(Enrolment(ensemble, "Ann", sample, agreed, spoken[key]))
+            assert ensemble.people.names() == ()
+        await run(Enrolment(ensemble, "Ann", sample, agreed, spoken["consent"]))
+        kept = ensemble.people.load("Ann").consent
+        assert kept.spoken.startswith("I agree that this avatar speaks")
+        assert kept.spoken_similarity > 0.8
 
 
 @pytest.mark.parametrize("name", ["kokoro", "fake", "a:b", ""])

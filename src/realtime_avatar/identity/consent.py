@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import SequenceMatcher
 from hashlib import sha256
+from itertools import dropwhile
 from typing import Any, Final, Literal
 
 from realtime_avatar.errors import ConsentError
@@ -32,7 +33,15 @@ LONGEST: Final = 80
 """Characters of a name."""
 
 _TOLERATED: Final = timedelta(minutes=5)  # clocks differ
-_ALIKE: Final = 0.75  # share of a spoken consent's words that must be recognised
+_ALIKE: Final = 0.85  # share of a spoken consent's words that must be recognised: one may not be
+_CONTRARY: Final = frozenset(
+    {"not", "never", "no", "don", "doesn", "disagree", "refuse", "nobody"}
+    | {"his", "her", "their", "your", "our"}
+)
+"""Words that turn a consent round, however alike the rest is."""
+_BEFORE: Final = frozenset(
+    {"um", "uh", "er", "okay", "ok", "so", "well", "yes", "hello", "hi", "and"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,9 @@ def check_spoken(heard: str) -> None:
     def words(text: str) -> list[str]:
         return re.findall(r"\w+", text.casefold())
 
-    if SequenceMatcher(None, words(SPOKEN), words(heard), autojunk=False).ratio() < _ALIKE:
+    said = list(dropwhile(_BEFORE.__contains__, words(heard)))
+    alike = SequenceMatcher(None, words(SPOKEN), said, autojunk=False).ratio()
+    if alike < _ALIKE or said[:2] != ["i", "agree"] or _CONTRARY.intersection(said):
         raise ConsentError(f"the recording of the consent must say “{SPOKEN}”; heard was “{heard}”")
 
 
