@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from anyio import to_thread
 
+from live import open_site
 from realtime_avatar.engines.ports import Speaker, VoiceEngine
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, InputError, ModelMissing
@@ -127,6 +128,16 @@ TEXTS = {
     "es": "¡Claro! Son 20,50 € para Guillermo, en Washington.",
     "zh": "好！今天是3月5日，我用iPhone给你打电话。",
 }
+
+
+@pytest.mark.parametrize("text", ["مرحبا بكم", "こんにちは", "</speak>"])
+async def test_a_text_that_the_voice_cannot_read_is_refused_in_words(text: str) -> None:
+    voice = dict.fromkeys(("en", "zh", "es"), "hibari")
+    async with open_site(voice=voice, languages=["en"]) as site:
+        for route in ("speak", "generate"):
+            response = await site.http.post(f"/api/v1/{route}", json={"text": text})
+            assert response.status_code == 422, (route, response.text)
+            assert "cannot read" in response.json()["error"]
 
 
 @pytest.mark.parametrize("language", ["en", "es", "zh"])

@@ -39,6 +39,14 @@ async def test_pieces_change_nothing(cuts: list[int]) -> None:
     assert "".join([piece async for piece in moods.untagged(stream(pieces))]) == CLEAN
 
 
+async def test_a_closing_tag_is_not_spoken_and_ends_what_it_began() -> None:
+    moods = Moods("warm")
+    pieces = stream(["[happy] Hi! [", "/hap", "py] Bye [/system] [[sad]] now."])
+    text = "".join([piece async for piece in moods.untagged(pieces)])
+    assert text == "Hi! Bye [] now."
+    assert [emotion for _, emotion in await spoken(moods, text)][:2] == ["happy", "warm"]
+
+
 async def test_text_waits_no_longer_than_a_tag_may_take() -> None:
     moods = Moods()
     texts = [text async for text in moods.untagged(stream(["Sure", "! ", "[hap", "py] ", "Yes"]))]

@@ -52,6 +52,27 @@ def chinese_phonemiser() -> Phonemiser:
             [("zh", "学"), ("en", "machine learning"), ("zh", "吧")],
         ),
         ("Voy a 北京", "es", [("es", "Voy a "), ("zh", "北京")]),
+        (
+            "You say ¿Cómo estás? to friends.",
+            "en",
+            [("en", "You say "), ("es", "¿Cómo estás?"), ("en", " to friends.")],
+        ),
+        (
+            "She wrote “buenos días” and “good morning”.",
+            "en",
+            [
+                ("en", "She wrote “"),
+                ("es", "buenos días"),
+                ("en", "” and “good morning”."),
+            ],
+        ),
+        (
+            "He said “你好 my friend”.",
+            "en",
+            [("en", "He said “"), ("zh", "你好"), ("en", " my friend”.")],
+        ),
+        ("A “déjà vu”.", "en", [("en", "A “déjà vu”.")]),
+        ("他说 buenos días。", "zh", [("zh", "他说 "), ("es", "buenos días"), ("zh", "。")]),
         ("", "en", []),
     ],
 )
@@ -150,6 +171,15 @@ def test_units_in_chinese_are_no_english_letters(
     (utterance,) = chinese.read(Clause(written, Ending.SENTENCE))
     (same,) = chinese.read(Clause(spoken, Ending.SENTENCE))
     assert utterance.symbols == same.symbols
+
+
+def test_a_spanish_question_in_english_text_is_said_in_spanish(english_phonemiser: Phonemiser):
+    phonemisers = {"en": english_phonemiser, "es": spanish.phonemiser(english_phonemiser)}
+    mixed = Reader("en", phonemisers.__getitem__, ALPHABET, 500)
+    (utterance,) = mixed.read(Clause("You say ¿Cuánto vale? to her.", Ending.SENTENCE))
+    own = "".join(word.symbols for word in phonemisers["es"]("¿Cuánto vale?")).strip()
+    assert own in utterance.symbols
+    assert own not in "".join(word.symbols for word in english_phonemiser("Cuánto vale?"))
 
 
 def test_english_words_in_spanish_are_english(english_phonemiser: Phonemiser):

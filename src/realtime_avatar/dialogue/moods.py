@@ -1,7 +1,7 @@
 """How a reply is meant: tags that a language model may put before a sentence.
 
 "[happy] What a day! [concerned] But you look tired." The tags are never spoken; the speech
-that follows one carries its emotion to the face.
+that follows one carries its emotion to the face. A closing one, "[/happy]", ends it.
 """
 
 import re
@@ -13,8 +13,8 @@ from typing import Final
 from realtime_avatar.media.audio import EMOTIONS, Audio
 
 # Any word in brackets is a stage direction: models invent some, "[laughs]".
-_TAG: Final = re.compile(r"\[([A-Za-z]{2,20})\]\s*")
-_BEGUN: Final = re.compile(r"\[[A-Za-z]{0,20}(?:\]\s*)?$")
+_TAG: Final = re.compile(r"\[(/?)([A-Za-z]{2,20})\]\s*")
+_BEGUN: Final = re.compile(r"\[/?[A-Za-z]{0,20}(?:\]\s*)?$")
 
 
 class Moods:
@@ -25,7 +25,7 @@ class Moods:
     """
 
     def __init__(self, emotion: str = "neutral") -> None:
-        self._emotion = emotion
+        self._usual = self._emotion = emotion
         self._letters = 0  # of the text without tags, white space aside
         self._due: deque[tuple[int, str]] = deque()  # from which letter on, which emotion
 
@@ -56,7 +56,8 @@ class Moods:
         for tag in _TAG.finditer(text):
             clean += text[end : tag.start()]
             end = tag.end()
-            if (emotion := tag[1].lower()) in EMOTIONS:
+            if (emotion := tag[2].lower()) in EMOTIONS:
+                emotion = self._usual if tag[1] else emotion
                 self._due.append((self._letters + _letters(clean), emotion))
         clean += text[end:]
         self._letters += _letters(clean)

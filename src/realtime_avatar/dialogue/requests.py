@@ -8,6 +8,7 @@ from typing import TypeVar
 from realtime_avatar.dialogue.conversation import open_conversation
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.one_shot import check_heard, check_text
+from realtime_avatar.dialogue.turn import UNREADABLE
 from realtime_avatar.engines.ports import Message, Rig, Transcript
 from realtime_avatar.errors import InputError
 from realtime_avatar.media import Audio
@@ -85,17 +86,22 @@ async def speak(ensemble: Ensemble, text: str, taste: Taste) -> AsyncGenerator[A
     """Yield a text as speech.
 
     Raises:
-        InputError: if there is nothing to say in the text, or too much.
+        InputError: if there is nothing to say in the text, or too much, or nothing that the
+            voice can read.
     """
     check_text(text)
     language = taste.of(text, ensemble)
+    heard = False
     engine, speaker = await ensemble.voice(language, taste.voice)
     async with (
         engine.open(language=language, speaker=speaker) as voice,
         aclosing(voice.speak(_once(text))) as speech,
     ):
         async for audio in speech:
+            heard = True
             yield audio
+    if not heard:
+        raise InputError(UNREADABLE)
 
 
 async def show(ensemble: Ensemble, rig: Rig, speech: Audio, playout: Playout) -> None:

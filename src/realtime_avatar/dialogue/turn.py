@@ -14,7 +14,7 @@ from realtime_avatar.dialogue.hold import hold_picture
 from realtime_avatar.dialogue.lateness import Punctual
 from realtime_avatar.dialogue.moods import Moods
 from realtime_avatar.engines.ports import Chat, Face, Message, Voice
-from realtime_avatar.errors import AvatarError, EngineError
+from realtime_avatar.errors import AvatarError, EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
@@ -25,6 +25,8 @@ T = TypeVar("T")
 # can fill. A voice that speaks a clause at a time needs 4 s in chunks of 200 ms to have no
 # gaps. A shot of 512x512 is 0.8 MB.
 TOKENS, CHUNKS, SHOTS = 32, 20, 5
+
+UNREADABLE = "the voice cannot read this text: it has none of the letters that it knows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class Turn:
         """Answer `text`; return once it is played out or stopped.
 
         Raises:
-            ExceptionGroup: of AvatarErrors, one for each stage that failed.
+            ExceptionGroup: of AvatarErrors, one for each stage that failed, or for a text that
+                the voice cannot read.
         """
         if self._engines.chat is None:
             raise EngineError("chat", "this session was opened without one")
@@ -139,6 +142,9 @@ class Turn:
                 self.heard = self._playout.stop()  # what was heard, not what was made
                 self._history.add_avatar(self.heard)
             self._ended.set()
+        unread = not (self.made or self._failures or self._scope.cancel_called)
+        if unread and any(letter.isalnum() for letter in self.text):
+            self._failures.append(InputError(UNREADABLE))
         if self._failures:
             raise ExceptionGroup("a stage failed", self._failures)
 

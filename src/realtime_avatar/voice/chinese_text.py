@@ -24,6 +24,9 @@ _MONEY: Final = {
     "£": "英镑",
     "HK$": "港元",
 }
+_CODES: Final = {
+    "USD": "US$", "EUR": "€", "GBP": "£", "CNY": "¥", "RMB": "¥", "HKD": "HK$",
+}  # fmt: skip
 _UNITS: Final = {
     "km/h": "公里每小时",
     "m/s": "米每秒",
@@ -138,18 +141,45 @@ def _scaled(found: re.Match[str]) -> str:
     mark = "百" if found["sign"] == "%" else "千"
     to = f"到{_value(found['to'])}" if found["to"] else ""
     minus = "负" if found["minus"] else ""
-    return f"{mark}分之{minus}{_value(found['number'])}{to}"
+    whole = found["sign"] == "%" and found["number"] == "100" and not to
+    return f"{mark}分之{minus}{'百' if whole else _value(found['number'])}{to}"
+
+
+def _years(found: re.Match[str]) -> str:
+    return f"{_digits(found[1])}到{_digits(found[2])}"
+
+
+def _divided(found: re.Match[str]) -> str:
+    above, below = found[1], found[2]
+    if int(above) >= int(below):
+        return f"{_value(above)}除以{_value(below)}"
+    return f"{_value(below)}分之{_value(above)}"
 
 
 _REWRITE: Final = Rewriter(
     (r"(?P<y>\d{4})(?P<by>[-/.])(?P<m>\d{1,2})(?P=by)(?P<d>\d{1,2})(?!\d)", _date),
+    (r"(?<!\d)([12]\d{3})\s?[-–—~～至到]\s?([12]\d{3})(?=\s?年|[^\d\s\w]|$)", _years),
     (r"\d{4}(?=\s?年)", lambda found: _digits(found[0])),
+    (r"(?<=[:：]\d\d)\s?[-–—~～]\s?(?=\d{1,2}[:：]\d\d)", "到"),
     (
         r"(?<![\d:])(?P<h>\d{1,2})[:：](?P<m>\d{2})(?:[:：](?P<s>\d{2}))?(?![\d:])",
         _time,
     ),
+    (r"(?<![A-Za-z])([Cc])#", r"\1井"),
+    (r"(?<![A-Za-z])([Cc])\+\+", r"\1加加"),
+    (rf"(?<![A-Za-z])({'|'.join(_CODES)})\s?(?=\d)", lambda found: _CODES[found[1]]),
+    (
+        rf"({_NUMBER})\s?({'|'.join(_CODES)})(?![A-Za-z])",
+        lambda found: _CODES[found[2]] + found[1],
+    ),
     (r"(\d+)\s?[:：]\s?(\d+)", lambda found: f"{_value(found[1])}比{_value(found[2])}"),
-    (r"(?<!\d)1\d{10}(?!\d)", lambda found: _digits(found[0], "幺")),
+    (
+        r"(?<!\d)(?:\+(\d{2,3})[- ]?)?(1[3-9]\d)[- ]?(\d{4})[- ]?(\d{4})(?!\d)",
+        lambda found: (
+            (f"加{_digits(found[1])}，" if found[1] else "")
+            + _digits(found[2] + found[3] + found[4], "幺")
+        ),
+    ),
     (
         r"(?<![\d.])(0\d{2,3}|400|800)-\d{3,4}-?\d{3,4}(?!\d)",
         lambda found: _digits(found[0].replace("-", ""), "幺"),
@@ -172,10 +202,9 @@ _REWRITE: Final = Rewriter(
         rf"(?P<unit>{'|'.join(sorted(_UNITS, key=len, reverse=True))})(?![A-Za-z])",
         _unit,
     ),
-    (
-        r"(?<![\d/])(\d+)/(\d+)(?![\d/])",
-        lambda found: f"{_value(found[2])}分之{_value(found[1])}",
-    ),
+    (r"(?<![\d/])(\d+)\s?/\s?(\d+)(?![\d/])", _divided),
+    (rf"({_NUMBER})\s?[-−]\s?(?={_NUMBER}\s?=)", lambda found: _value(found[1]) + "减"),
+    (r"(?<=\d)\s?[xX]\s?(?=\d)", "×"),
     (
         rf"({_NUMBER})\s?[-~～–—]\s?(?={_NUMBER})",
         lambda found: _value(found[1]) + "到",

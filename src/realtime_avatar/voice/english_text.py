@@ -40,6 +40,16 @@ _UNITS: Final = {
 }
 
 
+_CODES: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
+_DAYS: Final = r"(?:Mon|Tues?|Wed|Thur?s?|Fri|Sat|Sun)\b\.?"
+
+
+_SQUARES: Final = {
+    "m": "meters", "km": "kilometers", "cm": "centimeters", "mm": "millimeters",
+    "ft": "feet", "mi": "miles",
+}  # fmt: skip
+
+
 def _money(found: re.Match[str]) -> str:
     one, many, cent, cents = _MONEY[found["sign"]]
     amount, big = found["amount"].replace(",", ""), found["big"]
@@ -66,6 +76,21 @@ def _unit(found: re.Match[str]) -> str:
     return f"{found[1]} {unit[:-1] if found[1] == '1' else unit}"
 
 
+def _apart(found: re.Match[str]) -> str:
+    """Return digits that are no number, one by one."""
+    return " ".join(re.findall(r"\d", found[0]))
+
+
+def _telephone(found: re.Match[str]) -> str:
+    plus = f"plus {found['land']}, " if found["land"] else ""
+    return plus + ", ".join(" ".join(found[part]) for part in ("area", "first", "rest"))
+
+
+def _feet(found: re.Match[str]) -> str:
+    feet = f"{found[1]} foot" if found[2] or found[1] == "1" else f"{found[1]} feet"
+    return f"{feet} {found[2]}" if found[2] else feet
+
+
 def _dotted(found: re.Match[str]) -> str:
     return " point ".join(found[0].split("."))
 
@@ -73,6 +98,28 @@ def _dotted(found: re.Match[str]) -> str:
 _REWRITE: Final = Rewriter(
     (r"[\u00a0\u2007\u202f]", " "),
     (r"\d[\d,]{15,}", lambda found: " ".join(found[0].replace(",", ""))),  # no number's name
+    (
+        r"(?<![\w.])(?:\+(?P<land>\d{1,3})[ -]?)?\(?(?P<area>\d{3})\)?[ -]"
+        r"(?P<first>\d{3})[ -](?P<rest>\d{4})\b",
+        _telephone,
+    ),
+    (r"(?<![\d.:,/-])\b0\d{2,}\b(?![:/-]\d)", _apart),
+    (r"\b(\d{1,2})['’′]\s?(\d{1,2})(?:[\"”″]|'')", _feet),
+    (r"\b(\d{1,2})['′](?=\s)()", _feet),
+    (r"(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)", " to "),
+    (rf"\b({_DAYS})\s?[-–]\s?(?={_DAYS})", r"\1 to "),
+    (
+        r"(\d)\s?(m|km|cm|mm|ft|mi)(?:²|\^2)",
+        lambda found: f"{found[1]} square {_SQUARES[found[2]]}",
+    ),
+    (r"\b(\d+) 1/2\b", r"\1 and a half"),
+    (r"\b(50)/50\b", "fifty-fifty"),
+    (r"(?<=\d) - (?=\d)|(?<=\d)\s?−\s?(?=\d)|(?<=\d)-(?=\d+\s?=)", " minus "),
+    (r"(?<=\d) [/÷] (?=\d)", " divided by "),
+    (r"(?<=\d)\s?[x×]\s?(?=\d)", " times "),
+    (r"(?<=\d),(?=\d{1,2}(?!\d))", ", "),
+    (rf"\b({'|'.join(_CODES)})\s?(?=\d)", lambda found: _CODES[found[1]]),
+    (rf"({_NUMBER})\s?({'|'.join(_CODES)})\b", lambda found: _CODES[found[2]] + found[1]),
     (r"\be\.\s?g\.,?", "for example,"),
     (r"\bi\.\s?e\.,?", "that is,"),
     (r"\betc\.(?=\s+[a-z(])|\betc\b\.?(?=[,;:!?)])", "et cetera"),

@@ -100,7 +100,7 @@ class Hibari:
         return self._synth(*(part[0] for part in parts), noise), durations
 
     def _phonemiser(self, language: str) -> Phonemiser:
-        return self._english if language == "en" else self._romanised
+        return self._romanised if language == "zh" else self._english
 
     def _romanised(self, text: str) -> list[Spoken]:
         """Say Chinese as an English reader would say its pinyin."""

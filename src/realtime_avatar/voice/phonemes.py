@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, cast
 
+from realtime_avatar.media.language import guess_language
+
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
@@ -67,14 +69,19 @@ _HAN_RUN: Final = re.compile(
     rf"[\d.,]*{_HAN}(?:[^A-Za-z\u00c0-\u024f]*{_HAN})*[，。！？；：、”》）]*"
 )
 _LATIN_RUN: Final = re.compile(rf"{_LATIN}+(?:[ '’.-]+{_LATIN}+)*(?:-(?=\d))?")
+_ASKED: Final = r"[¿¡][^¿¡?!\n\u2e80-\u9fff]*[?!]+"
+_QUOTED: Final = r"(?<=[“\"«])[^“”\"«»\n\u2e80-\u9fff]{2,120}(?=[”\"»])"
+_HAN_OR_SPANISH: Final = re.compile(f"{_HAN_RUN.pattern}|{_ASKED}|{_QUOTED}")
+_OTHER_LATIN: Final = re.compile("[àèìòùâêîôûäëïöçœß]", re.IGNORECASE)
 
 
 def runs(text: str, language: str) -> Iterator[tuple[str, str]]:
     """Split mixed text into runs of one language by script.
 
-    Latin words in Chinese text are English, Han characters in other text are Chinese; what
-    has no script (digits, signs, spaces) belongs to the language of the text, but digits
-    that touch a Han character to the Chinese.
+    Latin words in Chinese text are English or Spanish, Han characters in other text are Chinese.
+    In English text a question or exclamation that is opened by a sign, and a quotation whose
+    words say so, are Spanish. What has no script (digits, signs, spaces) belongs to the language
+    of the text, but digits that touch a Han character to the Chinese.
 
     Args:
         text: Any text.
@@ -83,12 +90,23 @@ def runs(text: str, language: str) -> Iterator[tuple[str, str]]:
     Yields:
         A language and its run; the runs join to the text.
     """
-    pattern, other = (_LATIN_RUN, "en") if language == "zh" else (_HAN_RUN, "zh")
+    pattern = {"zh": _LATIN_RUN, "en": _HAN_OR_SPANISH}.get(language, _HAN_RUN)
     at = 0
     for match in pattern.finditer(text):
+        other = _language_of(match[0])
+        if other == language:  # a quotation, a proper name with an accent
+            continue
         if match.start() > at:
             yield language, text[at : match.start()]
         yield other, match[0]
         at = match.end()
     if at < len(text):
         yield language, text[at:]
+
+
+def _language_of(run: str) -> str:
+    """Return the language of a run that is not, by its script, of the text around it."""
+    if re.search(_HAN, run):
+        return "zh"
+    known = ("en",) if _OTHER_LATIN.search(run) else ("en", "es")
+    return guess_language(run, known)

@@ -31,6 +31,7 @@ _MONEY: Final = {
     "£": ("libra", "libras", "penique"),
     "¥": ("yen", "yenes", ""),
 }
+_CODES: Final = {"USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _UNITS: Final = {
     "km/h": ("kilómetro por hora", "kilómetros por hora"),
     "m/s": ("metro por segundo", "metros por segundo"),
@@ -112,10 +113,16 @@ _LETTERS: Final = {
     "p": "pe", "q": "cu", "r": "erre", "s": "ese", "t": "te", "u": "u", "v": "uve",
     "w": "uve doble", "x": "equis", "y": "ye", "z": "zeta",
 }  # fmt: skip
-_FEMININE: Final = re.compile(r"(?:as?|ción|ciones|sión|siones|dad|dades|tud|tudes|veces|noches)$")
+_FEMININE: Final = re.compile(
+    r"(?:as?|ción|ciones|sión|siones|dad|dades|tud|tudes|veces|noches|tardes?"
+    r"|^mujer(?:es)?|^flor(?:es)?|^clases?|^partes?|^calles?|^llaves?|^manos?|^fotos?|^motos?"
+    r"|^frases?|^redes|^leyes|^imágenes|^órdenes|^nubes?|^series?)$"
+)
 _MASCULINE_A: Final = re.compile(
     r"^(?:días?|problemas?|sistemas?|programas?|temas?|mapas?|idiomas?|planetas?|clima"
-    r"|kilogramas?|poemas?|gramas?|dilemas?|esquemas?|síntomas?|turistas?|yenes)$"
+    r"|kilogramas?|poemas?|gramas?|dilemas?|esquemas?|síntomas?|yenes|diplomas?|dálmatas?|poetas?"
+    r"|atletas?|colegas?|centigramas?|teoremas?|dramas?|aromas?|pijamas?|sofás?"
+    r"|(?:art|tur|period|dent|futbol|econom|cicl|ten|pian|guitarr|tax|especial|electric)istas?)$"
 )
 _NOT_COUNTED: Final = (
     " y o u e de del en a al por para con sin que es son fue era más menos como si no se ya "
@@ -137,6 +144,8 @@ def _whole(number: int, gender: str = "") -> str:
     if number >= _TOO_MANY:
         return " ".join(_whole(int(digit)) for digit in str(number))
     said = str(_num2words()(number, lang="es"))
+    said = re.sub(r"veintiuno(?= )", "veintiún", said)  # mil, millones
+    said = re.sub(r"\buno(?= mil)", "un", said)
     if gender == "f":
         said = re.sub(r"cientos\b", "cientas", said)
         said = re.sub(r"quinientos\b", "quinientas", said)
@@ -201,16 +210,18 @@ def _time(found: re.Match[str]) -> str:
     hour, minute, half = int(found["h"]), int(found["m"] or 0), (found["half"] or "")[:1]
     if hour > 24 or minute > 59:
         return f"{_whole(hour)} a {_whole(minute)}"
-    said = _whole(hour, "f")
+    said = _whole(hour or 12, "f")
+    quarter = {15: "cuarto", 30: "media"}.get(minute) if hour <= 12 else None
     if minute:
-        quarter = {15: "cuarto", 30: "media"}.get(minute) if hour <= 12 else None
         said += " y " + (quarter or _whole(minute))
     if found["s"]:
         said += f" y {_whole(int(found['s']), 'm')} segundos"
     if half:
         night = "de la noche" if 8 <= hour <= 11 else "de la tarde"
         said += " " + ("de la mañana" if half in "aA" else night)
-    return said + (" horas" if found["horas"] else "")
+    elif not hour:
+        return said + " de la noche"
+    return said + (" horas" if found["horas"] and not minute else "")
 
 
 def _money(found: re.Match[str]) -> str:
@@ -256,10 +267,27 @@ def _reign(found: re.Match[str]) -> str:
     return f"{found[1]} " + (re.sub(r"o$", "a", said) if found[1].endswith(("a", "bel")) else said)
 
 
+def _numbered(found: re.Match[str]) -> str:
+    """II Guerra Mundial: segunda Guerra Mundial."""
+    number, noun = _roman(found[1]), found[2]
+    if number > 10:
+        return f"{_whole(number)} {noun}"
+    said = str(_num2words()(number, lang="es", to="ordinal"))
+    if _gender(f" {noun}") == "f":
+        return re.sub(r"o$", "a", said) + f" {noun}"
+    return re.sub(r"(primer|tercer)o$", r"\1", said) + f" {noun}"
+
+
 def _fraction(found: re.Match[str]) -> str:
     above, below = int(found[1]), int(found[2])
     if not (0 < above < below and below in _FRACTIONS):
         return f"{_whole(above)} barra {_whole(below)}"
+    gender = _gender(found.string[found.end() :])
+    if (above, below) == (1, 2) and gender:
+        return "media" if gender == "f" else "medio"
+    if below > 2 and re.match(r"\s+partes?\b", found.string[found.end() :]):
+        part = "tercera" if below == 3 else _FRACTIONS[below][:-1] + "a"
+        return f"{_whole(above, 'f')} {part}{'s' if above > 1 else ''}"
     return f"{_whole(above, 'm')} {_FRACTIONS[below]}{'s' if above > 1 else ''}"
 
 
@@ -290,6 +318,22 @@ _REWRITE: Final = Rewriter(
         + r")(?!\w)",
         _abbreviation,
     ),
+    (r"\by/o\b", "y o"),
+    (r"\b[cC]#", "ce sharp"),
+    (
+        r"\b(Python|Java|Node|Windows|iOS|macOS|Android|Ubuntu|Linux|GPT|USB|HTTP|[Vv]ersión)"
+        r"[- ](\d+)\.(\d+)(?![.\d])",
+        r"\1 \2 punto \3",
+    ),
+    (r"(?<=\d:\d\d)\s?[-–]\s?(?=\d{1,2}:\d\d)", " a "),
+    (rf"\b({'|'.join(_CODES)})\s?(?=\d)", lambda found: _CODES[found[1]]),
+    (rf"({_NUMBER})\s?({'|'.join(_CODES)})\b", lambda found: found[1] + _CODES[found[2]]),
+    (r"\b(mil|millón|millones) de (US\$|[€$£¥])",
+     lambda found: f"{found[1]} de {_MONEY[found[2]][1]}"),
+    (r"(?<=\d)\s?[x×]\s?(?=\d)", " por "),
+    (r"(?<=\d) / (?=\d)", " entre "),
+    (r"\b([IVX]{1,5}) (Guerra|República|Congreso|[Ee]dición|Feria|Festival|Concilio|Bienal|Cumbre"
+     r"|Internacional|[Dd]inastía|Reich|Jornadas?|Semana|Copa|Premio|Encuentro)\b", _numbered),
     (r"(?<![\d/.-])(?P<d>\d{1,2})(?P<by>[/.-])(?P<m>\d{1,2})(?P=by)(?P<y>\d{4}|\d{2})(?![\d/-])",
      _dashed),
     (r"(?<![\d/-])(?P<y>\d{4})(?P<by>[/-])(?P<m>\d{2})(?P=by)(?P<d>\d{2})(?![\d/-])", _dashed),
