@@ -1,8 +1,9 @@
 """Conversations as they are kept."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, cast
 
 State = Literal["asked", "speaking", "answered", "interrupted", "failed"]
 """How far a turn has come. A turn that stays "asked" or "speaking" was cut off with its server."""
@@ -114,3 +115,15 @@ class Page:
 
     items: tuple[Summary, ...]
     total: int
+
+
+def mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
+    """Return a copy of a value, with `leaf` of each thing in its dictionaries and sequences."""
+    match value:
+        case dict():
+            items = cast("dict[str, Any]", value).items()
+            return {name: mapped(item, leaf) for name, item in items}
+        case list() | tuple():
+            return [mapped(item, leaf) for item in cast("Sequence[Any]", value)]
+        case _:
+            return leaf(value)

@@ -5,10 +5,10 @@ import re
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 from unicodedata import east_asian_width
 
-from realtime_avatar.identity.conversations import Conversation, Heading, Turn
+from realtime_avatar.identity.conversations import Conversation, Heading, Turn, mapped
 
 Format = Literal["json", "markdown", "srt"]
 MEDIA: Final[dict[Format, tuple[str, str]]] = {
@@ -45,19 +45,7 @@ def export(conversation: Conversation, form: Format) -> str:
 def describe(conversation: Heading) -> dict[str, Any]:
     """Return all that is known of a conversation but whose it is, for JSON."""
     plain = {name: value for name, value in asdict(conversation).items() if name != "owner"}
-    return _plain(plain)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case datetime():
-            return value.isoformat()
-        case dict():
-            return {name: _plain(item) for name, item in cast("dict[str, Any]", value).items()}
-        case list() | tuple():
-            return [_plain(item) for item in cast("Sequence[Any]", value)]
-        case _:
-            return value
+    return mapped(plain, lambda item: item.isoformat() if isinstance(item, datetime) else item)
 
 
 def _markdown(conversation: Conversation) -> str:

@@ -31,6 +31,7 @@ from realtime_avatar.identity.conversations import (
     Page,
     Summary,
     Turn,
+    mapped,
 )
 from realtime_avatar.identity.database import connect, outside_transactions
 from realtime_avatar.identity.tables import ConversationRow, TurnRow
@@ -93,7 +94,7 @@ class Store:
     async def _write(self, connection: AsyncConnection, entry: Entry) -> bool:
         heading, turn = entry.heading, entry.turn
         if entry.first:
-            row = {**_plain(asdict(heading)), "updated": turn.at}
+            row = {**mapped(asdict(heading), _storable), "updated": turn.at}
             insert = self._insert(_conversations).values(row)
             newer = {"updated": insert.excluded.updated}
             await connection.execute(
@@ -103,7 +104,7 @@ class Store:
             touch = update(_conversations).where(_conversations.c.id == heading.id)
             if not (await connection.execute(touch.values(updated=turn.at))).rowcount:
                 return False
-        row = _plain(asdict(turn)) | {"conversation": heading.id}
+        row = mapped(asdict(turn), _storable) | {"conversation": heading.id}
         row["words"] = " ".join(words(f"{turn.said}\n{turn.heard}"))
         insert = self._insert(_turns).values(row)
         key = ["conversation", "number"]
@@ -291,17 +292,11 @@ def _mine(key: str, owner: str | None) -> ColumnElement[bool]:
     return here if owner is None else and_(here, _conversations.c.owner == owner)
 
 
-def _plain(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     """Return a value without the characters that a database's text cannot hold."""
-    match value:
-        case str():
-            return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-        case dict():
-            return {name: _plain(item) for name, item in cast("dict[str, Any]", value).items()}
-        case list() | tuple():
-            return [_plain(item) for item in cast("Sequence[Any]", value)]
-        case _:
-            return value
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return value
 
 
 @contextmanager
