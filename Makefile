@@ -37,10 +37,11 @@ check: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
-# Known weaknesses of what is locked. It asks an advisory service on the network, which not
-# every machine may reach, so it is no part of `check`.
+# Known weaknesses of what is locked, told by an advisory service on the network. Not every
+# machine may reach it, so it is no part of `check`, and says so where nothing was audited.
 audit: $(VENV)/.test
-	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --requirement requirements/run.txt
+	@$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --progress-spinner off \
+	  --format json --requirement requirements/run.txt 2>/dev/null | $(BIN)/python .ci/audit
 
 # The locked requirements, then the package itself, which is only linked.
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
