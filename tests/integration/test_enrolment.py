@@ -1,11 +1,16 @@
 """A person's voice: learned from a recording, spoken with, and gone when it is withdrawn."""
 
 import base64
+import io
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any, cast
 
+import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from live import open_site
 from realtime_avatar.config import Settings, load_settings
@@ -17,13 +22,15 @@ from realtime_avatar.errors import ConsentError, InputError
 from realtime_avatar.identity.consent import SPOKEN, WORDING, Consent, agree
 from realtime_avatar.identity.records import Records
 from realtime_avatar.media import Audio
-from realtime_avatar.media.audio import join
+from realtime_avatar.media.audio import join, to_int16
 from realtime_avatar.media.credentials import now
-from realtime_avatar.media.read import read_audio
+from realtime_avatar.media.read import read_audio, write_wav
 from realtime_avatar.media.resample import resample
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.speakers import DVECTOR, GE2E, DVector, Ge2e
 from streams import collect, stream
+
+Floats = NDArray[np.float32]
 
 pytestmark = [pytest.mark.anyio, pytest.mark.weights]
 
@@ -166,6 +173,145 @@ async def test_names_of_engines_are_no_voices(name: str, recordings: Path, agree
     async with Ensemble(settings()) as ensemble:
         with pytest.raises(InputError, match="name"):
             Enrolment(ensemble, name, read_recording(recordings / "jfk.wav"), agreed)
+
+
+SAMPLES = 16_000  # a second's
+
+
+def tones(seconds: float, *hertz: float) -> Floats:
+    at = np.arange(int(seconds * SAMPLES)) / SAMPLES
+    return sum((0.15 * np.sin(2 * np.pi * high * at) for high in hertz), np.zeros(1)).astype("f4")
+
+
+def music(seconds: int) -> Floats:
+    """Chords with overtones that fade, and a drum, four a second."""
+    rng = np.random.default_rng(0)
+    at, beats = np.arange(4000) / SAMPLES, list[Floats]()
+    for _ in range(4 * seconds):
+        chord = rng.choice([261.6, 329.6, 392.0, 440.0, 523.3], 3, replace=False)
+        beat = sum(
+            np.sin(2 * np.pi * note * over * at) / over for note in chord for over in range(1, 6)
+        )
+        drum = rng.standard_normal(4000) * np.exp(-at * 40)
+        beats.append((0.08 * beat * np.exp(-4 * at) + 0.2 * drum).astype("f4"))
+    return np.concatenate(beats)
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("dial tone", "a tone or music is heard"),
+        ("engaged tone", "a tone or music is heard"),
+        ("music", "a tone or music is heard"),
+        ("speech under music", "tone or music|noise or music"),
+        ("two people in turn", "more than one person"),
+        ("one second", "seconds of speech"),
+        ("an hour", "longer than the limit of 180 seconds"),
+        ("silence", "no sound"),
+        ("noise", "nobody is heard"),
+        ("distorted", "distorted"),
+    ],
+)
+async def test_what_no_voice_can_be_learned_from_is_refused_with_advice(
+    what: str, why: str, recordings: Path, agreed: Consent, tmp_path: Path
+):
+    def level(name: str) -> Floats:
+        sound = read_audio(recordings / f"{name}.wav").float32()
+        return sound * np.float32(0.07 / np.sqrt(np.square(sound).mean()))
+
+    jfk = level("jfk")
+    sounds: dict[str, Callable[[], Floats]] = {
+        "dial tone": lambda: tones(12, 350, 440),
+        "engaged tone": lambda: np.concatenate([tones(0.5, 480, 620), np.zeros(8000, "f4")] * 12),
+        "music": lambda: music(12),
+        "speech under music": lambda: jfk + 2 * music(11)[: len(jfk)],
+        "two people in turn": lambda: np.concatenate(
+            [jfk[: 3 * SAMPLES], level("arctic_a0007"), jfk[3 * SAMPLES : 6 * SAMPLES]]
+        ),
+        "one second": lambda: jfk[:SAMPLES],
+        "an hour": lambda: np.tile(jfk, 330),
+        "silence": lambda: np.zeros(12 * SAMPLES, "f4"),
+        "noise": lambda: (0.1 * np.random.default_rng(0).standard_normal(192_000)).astype("f4"),
+        "distorted": lambda: np.clip(jfk * 30, -0.9, 0.9),
+    }
+    file = tmp_path / "sample.wav"
+    write_wav(Audio(to_int16(sounds[what]()), SAMPLES, 0), file)
+    async with Ensemble(settings()) as ensemble:
+        with pytest.raises(InputError, match=why):
+            await run(Enrolment(ensemble, "Ann", read_recording(file), agreed))
+        assert ensemble.people.names() == ()
+
+
+async def test_a_constant_offset_hides_nobody(recordings: Path, agreed: Consent):
+    sound = read_audio(recordings / "arctic_a0009.wav").float32()
+    shifted = Audio(to_int16(sound * np.float32(0.5) + np.float32(0.4)), SAMPLES, 0)
+    async with Ensemble(settings()) as ensemble:
+        await run(Enrolment(ensemble, "Ann", shifted, agreed))
+        assert ensemble.people.names() == ("Ann",)
+
+
+def recorded(sound: Audio, container: str, codec: str) -> bytes:
+    """Return a recording as a browser's MediaRecorder makes it: written once, never sought.
+
+    WebM has no duration and clusters of unknown length, MP4 is fragmented.
+    """
+    out = io.BytesIO()
+    live = {
+        "webm": {"live": "1"},
+        "mp4": {"movflags": "frag_keyframe+empty_moov+default_base_moof"},
+    }
+    unseekable = cast("Any", Sink(out))
+    pcm = resample(sound, 48_000).pcm
+    with av.open(unseekable, "w", format=container, options=live[container]) as file:
+        stream: Any = file.add_stream(codec, rate=48_000, layout="mono")
+        for at in range(0, len(pcm), 960):
+            frame = av.AudioFrame.from_ndarray(pcm[None, at : at + 960], "s16", "mono")
+            frame.sample_rate, frame.pts = 48_000, at
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+class Sink:
+    """A file that can only be written on, as a recorder's."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        self.write = file.write
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "head"),
+    [
+        ("webm", "libopus", b"\x1aE\xdf\xa3"),  # Chromium, Firefox
+        ("mp4", "aac", b"ftyp"),  # Safari, Chromium
+        ("mp4", "libopus", b"ftyp"),  # Chromium
+    ],
+)
+async def test_what_a_browser_recorded_is_taken(
+    container: str, codec: str, head: bytes, recordings: Path
+):
+    sound = read_audio(recordings / "jfk.wav")
+    sample = recorded(sound, container, codec)
+    assert head in sample[:16]
+    body = {
+        "name": "Jack", "person": "John", "words": WORDING["voice"],
+        "recording": base64.b64encode(sample).decode(),
+    }  # fmt: skip
+    async with open_site(cloner="fake") as site:
+        made = await site.http.post("/api/v1/voices", json=body)
+        assert made.status_code == 201, made.text
+        (kept,) = (await site.http.get("/api/v1/people")).json()["voices"]
+        assert kept["figures"]["seconds"] == pytest.approx(sound.seconds, abs=0.3)
+        for route, field in (
+            ("/api/v1/transcribe", {"audio": sample}),
+            ("/v1/audio/transcriptions", {"file": sample}),
+        ):
+            form = {name: ("blob", data) for name, data in field.items()}
+            heard = await site.http.post(route, files=form, data={"model": "whisper-1"})
+            assert heard.status_code == 200, heard.text
+            assert heard.json()["text"]
+        cut = {"audio": ("blob", sample[: len(sample) * 2 // 3])}  # the tab was closed
+        assert (await site.http.post("/api/v1/transcribe", files=cut)).json()["text"]
 
 
 async def test_the_server_enrols_lists_exports_and_revokes(recordings: Path):

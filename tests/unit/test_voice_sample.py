@@ -13,6 +13,7 @@ from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import to_int16
 from realtime_avatar.media.read import read_audio
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.voice.overlap import overlap
 from realtime_avatar.voice.sample import examine
 from realtime_avatar.voice.speakers import GE2E, Ge2e
 
@@ -122,6 +123,27 @@ def test_no_speech_is_told_from_a_tone(encoder: Ge2e):
     noise = 0.1 * np.random.default_rng(0).standard_normal(8 * RATE)
     with pytest.raises(InputError, match="nobody is heard"):
         examine(audio(noise.astype(np.float32)), [], encoder)
+
+
+@pytest.mark.parametrize("pair", [("jfk", "arctic_a0007"), ("arctic_a0007", "arctic_a0009")])
+def test_two_who_speak_at_once_are_told(pair: tuple[str, str], recordings: Path):
+    sounds = [read_audio(recordings / f"{name}.wav").float32() for name in pair]
+    sounds = [sound / np.sqrt(np.square(sound).mean()) for sound in sounds]
+    length = min(map(len, sounds))
+    for other in (0.5, 1.0):
+        both = sounds[0][:length] + np.float32(other) * sounds[1][:length]
+        assert overlap(0.1 * both) > 0.2
+    for sound in sounds:
+        assert overlap(0.1 * sound) < 0.12
+    assert overlap(np.zeros(0, np.float32)) == overlap(np.zeros(9000, np.float32)) == 0
+
+
+def test_a_second_voice_is_a_remark(encoder: Ge2e, recordings: Path, jfk: Floats):
+    other = np.tile(read_audio(recordings / "arctic_a0007.wav").float32(), 3)[: len(jfk)]
+    other *= np.sqrt(np.square(jfk).mean() / np.square(other).mean())
+    sound, speech = padded(jfk[: len(other)] + other)
+    sample = examine(audio(0.5 * sound), speech, encoder)
+    assert any("second voice" in words for words in sample.remarks)
 
 
 def test_two_people_are_told_from_one(encoder: Ge2e, recordings: Path, jfk: Floats):

@@ -19,7 +19,7 @@ from realtime_avatar.hearing.score import word_errors
 from realtime_avatar.identity.consent import Consent, check_spoken
 from realtime_avatar.identity.voices import EnrolledVoice, check_name
 from realtime_avatar.media import Audio
-from realtime_avatar.media.audio import join
+from realtime_avatar.media.audio import join, to_int16
 from realtime_avatar.media.read import read_audio, refuse_silence
 from realtime_avatar.media.resample import resample
 from realtime_avatar.voice.sample import Sample, examine
@@ -102,7 +102,7 @@ class Enrolment:
         yield Progress("checking", 0)
         await to_thread.run_sync(self._check_models)
         ge2e = await self._encoder()
-        audio = self._recording
+        audio = _centred(self._recording)
         speech = await self._speech(audio)
         sample = self._sample = await to_thread.run_sync(examine, audio, speech, ge2e)
         if self._spoken is not None:
@@ -234,6 +234,12 @@ def read_recording(recording: Path) -> Audio:
     audio = read_audio(recording, rate=RATE, max_seconds=MAX_SECONDS)
     refuse_silence(audio, recording.name)
     return audio
+
+
+def _centred(audio: Audio) -> Audio:
+    """Return a recording without its constant offset, in which no detector hears speech."""
+    sound = audio.float32()
+    return Audio(to_int16(sound - sound.mean()), audio.rate, audio.start)
 
 
 async def _once(item: T) -> AsyncGenerator[T]:

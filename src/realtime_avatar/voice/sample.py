@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from realtime_avatar.errors import InputError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import to_int16
+from realtime_avatar.voice.overlap import overlap
 from realtime_avatar.voice.speakers import Ge2e
 
 SHORTEST: Final = 2.0
@@ -24,6 +25,7 @@ _CLIPPED: Final = (0.0005, 0.02)  # share of samples: told, refused
 _NOISE: Final = (20.0, 8.0)  # dB that speech is above what is between: told, refused
 _LEVEL: Final = (-36.0, -55.0)  # dB of speech re full scale: told, refused
 _SPEAKERS: Final = 0.72  # cosine of two groups of windows below which they are two people
+_BOTH: Final = 0.18  # share of voiced frames with two pitches: told
 _TONAL: Final = 0.5  # share of the power that the strongest bins hold in a tone
 _TARGET: Final = 0.07  # root mean square of speech that is kept, -23 dBFS
 
@@ -35,7 +37,8 @@ class Sample:
     Attributes:
         audio: Its speech, pauses shortened, levelled, 16 kHz.
         remarks: One sentence for each thing that a better recording would do better.
-        figures: What was measured: `seconds` of speech, `noise` and `level` in dB, `clipped`.
+        figures: What was measured: `seconds` of speech, `noise` and `level` in dB, `clipped`,
+            `overlap`.
     """
 
     audio: Audio
@@ -79,6 +82,7 @@ def examine(audio: Audio, speech: Sequence[tuple[int, int]], encoder: Ge2e) -> S
     kept = Audio(to_int16(spoken * np.float32(_TARGET / _level(spoken))), audio.rate, 0)
     if _several(encoder.windows(kept)):
         raise InputError("more than one person speaks; record the one whose voice it is alone")
+    both = overlap(kept.float32())
     remarks = [
         words
         for true, words in (
@@ -89,12 +93,17 @@ def examine(audio: Audio, speech: Sequence[tuple[int, int]], encoder: Ge2e) -> S
             ),
             (level < _LEVEL[0], "The voice is quiet; speak closer to the microphone."),
             (clipped > _CLIPPED[0], "The loudest parts are cut off; turn the microphone down."),
+            (
+                both > _BOTH,
+                "A second voice seems to be heard behind the first; record one person alone.",
+            ),
             (noise < _NOISE[0], "There is noise behind the voice; a quieter room does better."),
             (seconds > LONGEST, "Only the first thirty seconds of speech are used."),
         )
         if true
     ]
     figures = {"seconds": seconds, "noise": noise, "level": level, "clipped": clipped}
+    figures["overlap"] = both
     return Sample(kept, tuple(remarks), figures)
 
 
