@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from realtime_avatar.bench.heard_back import chosen, gold
 from realtime_avatar.bench.spectrogram import spectrogram
 from realtime_avatar.bench.voice import read_people
-from realtime_avatar.bench.voice_report import markdown, regressions
+from realtime_avatar.bench.voice_report import check_comparable, markdown, regressions
 from realtime_avatar.errors import InputError
 from realtime_avatar.media import Audio
 
@@ -61,6 +62,31 @@ def test_what_is_worse_by_more_than_noise_is_told(path: tuple[str, ...], value: 
     found = regressions(now, REPORT)
     assert len(found) == bool(told)
     assert not told or told in found[0]
+
+
+def test_times_are_compared_on_the_same_machine_only():
+    slow = REPORT | {"stock": {"hibari en": VOICE | {"factor": 5.0, "first_audio": 9.0}}}
+    assert len(regressions(slow, REPORT)) == 2
+    assert regressions(slow | {"machine": {"cpu": "Abacus", "cores": 1}}, REPORT) == []
+
+
+def test_what_measured_something_else_is_no_baseline():
+    plan = {"sentences": 4, "seed": 0, "refined": True}
+    before = REPORT | plan
+    check_comparable(plan, before)
+    with pytest.raises(InputError, match="seed = 0, and this would have 7"):
+        check_comparable(plan | {"seed": 7}, before)
+    with pytest.raises(InputError, match="no evaluation of voices"):
+        check_comparable(plan, {"sections": {}})
+
+
+@pytest.mark.parametrize("language", ["en", "es", "zh"])
+def test_a_seed_draws_the_same_sentences_of_twenty(language: str):
+    assert len(gold(language)) >= 20
+    assert chosen(language, 20, 3) == gold(language)
+    few = chosen(language, 4, 3)
+    assert few == chosen(language, 4, 3) != chosen(language, 4, 4)
+    assert all(sentence in gold(language) for sentence in few)
 
 
 def test_a_voice_that_was_not_measured_is_told():

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
+from random import Random
 from time import perf_counter
 from typing import Any
 
@@ -54,6 +55,14 @@ def gold(language: str) -> list[Sentence]:
     """Return the sentences that voices of a language are measured with."""
     text = (files("realtime_avatar") / "voice" / "sentences.toml").read_text("utf-8")
     return tomllib.loads(text)[language]
+
+
+def chosen(language: str, count: int, seed: int) -> list[Sentence]:
+    """Return so many of the `gold` sentences, in their order; the same ones for a seed."""
+    sentences = gold(language)
+    count = min(count, len(sentences))
+    drawn = Random(seed).sample(range(len(sentences)), count)
+    return [sentences[index] for index in sorted(drawn)]
 
 
 async def hear_back(

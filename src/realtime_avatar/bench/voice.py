@@ -13,7 +13,7 @@ import numpy as np
 from anyio import to_thread
 
 from realtime_avatar.bench.bar import Bar
-from realtime_avatar.bench.heard_back import HeardBack, gold, hear_back
+from realtime_avatar.bench.heard_back import HeardBack, Sentence, chosen, hear_back
 from realtime_avatar.bench.machine import machine
 from realtime_avatar.bench.sections import SPEECH, TEN_WORDS
 from realtime_avatar.bench.spectrogram import spectrogram
@@ -80,7 +80,13 @@ def read_people(folder: Path | None) -> list[Person]:
 
 
 async def evaluate(
-    settings: Settings, folder: Path | None, *, sentences: int, refine: bool, pictures: Path | None
+    settings: Settings,
+    folder: Path | None,
+    *,
+    sentences: int,
+    refine: bool,
+    pictures: Path | None,
+    seed: int = 0,
 ) -> Report:
     """Measure the voices of the settings, and one learned from each recording.
 
@@ -90,24 +96,29 @@ async def evaluate(
         sentences: How many of the gold set each voice speaks.
         refine: Whether learned voices are more than the first guess.
         pictures: Folder for spectrograms; none are drawn without one.
+        seed: Which of the gold set, if not all.
     """
     people = await to_thread.run_sync(read_people, folder)
-    report: Report = {"machine": machine(), "sentences": sentences, "stock": {}, "learned": {}}
+    report: Report = {
+        "machine": machine(), "sentences": sentences, "seed": seed, "refined": refine,
+        "stock": {}, "learned": {},
+    }  # fmt: skip
+    texts = {language: chosen(language, sentences, seed) for language in settings.voice}
     with tempfile.TemporaryDirectory() as own:
         settings = settings.model_copy(update={"people": Path(own)})
         async with Ensemble(settings) as ensemble:
             for language in settings.voice:
                 engine, speaker = await ensemble.voice(language)
                 name = ":".join(part for part in settings.voice_for(language) if part)
-                heard = await _heard(ensemble, engine, speaker, language, sentences)
+                heard = await hear_back(ensemble, engine, speaker, language, texts[language])
                 about = _figures(heard) | await _first(engine, speaker, language)
                 report["stock"][f"{name} {language}"] = {"language": language, **about}
             store = ensemble.store
             judges = Ge2e(store.path(GE2E)), DVector(store.path(DVECTOR))
-            stock = _Stock(judges, [sentence["text"] for sentence in gold("en")[:sentences]])
+            stock = _Stock(judges, [sentence["text"] for sentence in texts["en"]])
             for person in people:
                 report["learned"][person.name] = await _learned(
-                    ensemble, person, people, judges, stock, sentences, refine, pictures
+                    ensemble, person, people, judges, stock, texts, refine, pictures
                 )
     report["bars"] = [asdict(bar) | {"met": bar.met} for bar in _bars(report)]
     return report
@@ -119,7 +130,7 @@ async def _learned(
     people: list[Person],
     judges: tuple[Ge2e, DVector],
     stock: "_Stock",
-    sentences: int,
+    texts: dict[str, list[Sentence]],
     refine: bool,
     pictures: Path | None,
 ) -> Report:
@@ -137,7 +148,7 @@ async def _learned(
     for language in ensemble.settings.voice:
         if language not in engine.languages:
             continue
-        heard = await _heard(ensemble, engine, speaker, language, sentences)
+        heard = await hear_back(ensemble, engine, speaker, language, texts[language])
         english = heard if language == "en" else english
         report["languages"][language] = _figures(heard) | await _first(engine, speaker, language)
     assert english is not None
@@ -200,12 +211,6 @@ class _Stock:
                 chunks += [audio async for audio in voice.speak(_once(text))]
         said = join(chunks)
         return [judge.embed(said) for judge in self._judges]
-
-
-async def _heard(
-    ensemble: Ensemble, engine: VoiceEngine, speaker: Speaker | None, language: str, count: int
-) -> HeardBack:
-    return await hear_back(ensemble, engine, speaker, language, gold(language)[:count])
 
 
 async def _first(engine: VoiceEngine, speaker: Speaker | None, language: str) -> Report:

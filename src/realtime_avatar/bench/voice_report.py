@@ -3,19 +3,44 @@
 from pathlib import Path
 from typing import Any, Final
 
+from realtime_avatar.errors import InputError
+
 Report = dict[str, Any]
 
 _WORSE: Final = {"error": 0.02, "factor": 0.15, "first_audio": 0.2, "judged_by": 0.04}
 """By how much a figure may be worse than the baseline's: shares, ratios, seconds, cosines."""
 
 
+def check_comparable(plan: Report, baseline: Report) -> None:
+    """Return if an evaluation will measure what an earlier one did.
+
+    Args:
+        plan: `sentences`, `seed` and `refined`.
+        baseline: The earlier one.
+
+    Raises:
+        InputError: if it is none, or measured something else.
+    """
+    if not {"machine", "stock", "learned"} <= set(baseline):
+        raise InputError("the baseline is no evaluation of voices")
+    for key, value in plan.items():
+        if baseline.get(key) != value:
+            raise InputError(
+                f"the baseline has {key} = {baseline.get(key)}, and this would have {value}"
+            )
+
+
 def regressions(report: Report, baseline: Report) -> list[str]:
     """Return a sentence for each figure that is worse than the baseline's by more than noise.
 
-    A voice that the baseline has and the report has not is one, too.
+    A voice that the baseline has and the report has not is one, too. Times are compared only
+    with those of the same processor.
     """
     found: list[str] = []
+    elsewhere = any(report["machine"][key] != baseline["machine"][key] for key in ("cpu", "cores"))
     for name, (value, before, key) in _pairs(report, baseline).items():
+        if elsewhere and key in ("factor", "first_audio"):
+            continue
         if value is None:
             found.append(f"{name} was not measured")
             continue
@@ -36,7 +61,8 @@ def markdown(report: Report, pictures: Path | None = None) -> str:
     lines = [
         "# Voices",
         "",
-        f"{machine['cpu']}, {machine['cores']} cores; {report['sentences']} sentences each.",
+        f"{machine['cpu']}, {machine['cores']} cores; {report['sentences']} sentences each"
+        f" (of the gold set, by seed {report.get('seed', 0)}).",
         "",
         "| voice | error | real-time factor | first sound, s | pitch, Hz | span, semitones |",
         "|---|---:|---:|---:|---:|---:|",

@@ -110,6 +110,7 @@ def voice(
     sentences: Annotated[
         int, typer.Option(min=1, max=20, help="Of the gold set that each voice speaks.")
     ] = 20,
+    seed: Annotated[int, typer.Option(help="Which of them, if not all 20.")] = 0,
     refine: Annotated[
         bool, typer.Option(help="Learn voices in full, two minutes each, or only guess them.")
     ] = True,
@@ -138,6 +139,9 @@ def voice(
         before = loads(baseline.read_text("utf-8")) if baseline else None
     except (OSError, ValueError) as error:
         raise InputError(f"{baseline} is no earlier evaluation: {error}") from error
+    if before is not None:
+        plan = {"sentences": sentences, "seed": seed, "refined": refine}
+        voice_report.check_comparable(plan, before)
     pictures = report.with_suffix("") if report else None
     try:
         if pictures:
@@ -146,7 +150,7 @@ def voice(
             found = anyio.run(
                 partial(
                     evaluate, load_settings(), samples,
-                    sentences=sentences, refine=refine, pictures=pictures,
+                    sentences=sentences, refine=refine, pictures=pictures, seed=seed,
                 )
             )  # fmt: skip
         text = voice_report.markdown(found, Path(pictures.name) if pictures else None)
