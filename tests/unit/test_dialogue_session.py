@@ -24,6 +24,7 @@ from realtime_avatar.dialogue.listening import (
     Listener,
     Partial,
 )
+from realtime_avatar.dialogue.requests import Taste
 from realtime_avatar.dialogue.session import Session
 from realtime_avatar.engines.fake import FakeChat
 from realtime_avatar.engines.ports import Message, Transcript
@@ -128,7 +129,9 @@ async def live(history: Sequence[Message] = (), **options: Any) -> AsyncGenerato
         rig = await engine.enrol(np.full((64, 64, 3), 128, np.uint8))
         face = await stack.enter_async_context(engine.open(rig))
         script = Script()
-        session = Session(ensemble, face, cast("Listener", script), Echo(), stack, "", "", history)
+        session = Session(
+            ensemble, face, cast("Listener", script), Echo(), stack, Taste(history=history)
+        )
         stage = Live(session, script)
 
         async def collect_events() -> None:

@@ -36,6 +36,7 @@ from realtime_avatar.dialogue.listening import (
     Partial,
 )
 from realtime_avatar.dialogue.record import Record
+from realtime_avatar.dialogue.requests import Taste
 from realtime_avatar.dialogue.turn import Turn
 from realtime_avatar.dialogue.uplink import Mode, Uplink
 from realtime_avatar.engines.ports import Face, Message, Rig, Transcript
@@ -72,20 +73,17 @@ class Session:
         listener: Listener,
         echo: Echo,
         stack: AsyncExitStack,
-        language: str,
-        voice: str,
-        history: Sequence[Message],
+        taste: Taste,
         record: Record | None = None,
-        persona: Persona | None = None,
     ) -> None:
         self.id = token_urlsafe(12)
         self.history = History()
-        self.history.replace(history)
+        self.history.replace(taste.history)
         self.playout = LivePlayout(self._idle, words=self._say_words, fps=FPS)
         self._ensemble, self._face, self._listener = ensemble, face, listener
         self._echo, self._record = echo, record or Record()
-        self._chats = Chats(ensemble, stack, self._report, self._cite, persona)
-        self._language, self._voice = language, voice
+        self._chats = Chats(ensemble, stack, self._report, self._cite, taste.persona)
+        self._language, self._voice = taste.language, taste.voice
         self._ahead = Ahead(self._chats, self.history, self._possible[0])
         self._uplink = Uplink()
         self._mode: Mode = "always"
@@ -447,6 +445,5 @@ async def open_session(
     )
     async with AsyncExitStack() as stack:
         face = await stack.enter_async_context((await ensemble.face()).open(rig, fps=FPS))
-        yield Session(
-            ensemble, face, listener, echo, stack, language, voice, history, record, persona
-        )
+        taste = Taste(language, voice, history, persona)
+        yield Session(ensemble, face, listener, echo, stack, taste, record)
