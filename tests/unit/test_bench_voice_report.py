@@ -89,6 +89,19 @@ def test_a_seed_draws_the_same_sentences_of_twenty(language: str):
     assert all(sentence in gold(language) for sentence in few)
 
 
+def test_the_baseline_that_is_kept_has_every_figure_that_the_gate_compares():
+    path = Path(__file__).parents[2] / "benchmarks" / "results" / "voice-2-cores.json"
+    kept = json.loads(path.read_text("utf-8"))
+    check_comparable({key: kept[key] for key in ("sentences", "seed", "refined")}, kept)
+    assert regressions(kept, kept) == []
+    assert {voice["language"] for voice in kept["stock"].values()} == {"en", "es", "zh"}
+    assert len(kept["learned"]) == 3
+    worse = json.loads(json.dumps(kept))
+    for voice in worse["stock"].values():
+        voice["error"] += 0.05
+    assert len(regressions(worse, kept)) == 3
+
+
 def test_a_voice_that_was_not_measured_is_told():
     now = REPORT | {"learned": {}}
     assert "likeness of ann was not measured" in regressions(now, REPORT)
