@@ -73,7 +73,7 @@ def served(seconds: float, counts: tuple[int, ...], replies: int) -> dict[str, A
         "sustained_by_costs": Executor(device, costs, rates).capacity,
     }
     if replies:
-        found["first_picture"] = anyio.run(first, device, costs, cut, replies)
+        found["first_picture"] = anyio.run(first, device, costs, cut, cond, replies)
     if seconds:
         backdrop = backdrop_of(device, cut)
         found["curve"] = anyio.run(curve, device, costs, backdrop, cond, counts, seconds)
@@ -81,7 +81,7 @@ def served(seconds: float, counts: tuple[int, ...], replies: int) -> dict[str, A
     return found
 
 
-async def first(device: Any, costs: Any, cut: Any, replies: int) -> dict[str, Any]:
+async def first(device: Any, costs: Any, cut: Any, cond: int, replies: int) -> dict[str, Any]:
     """Return when first pictures came, with hearing on the CPU as it is served, and its cost."""
     from realtime_avatar.bench import ditto_hubert
     from realtime_avatar.bench.ditto_first import first_pictures
@@ -94,7 +94,7 @@ async def first(device: Any, costs: Any, cut: Any, replies: int) -> dict[str, An
         for threads in (2, cores):
             hear = encoder(path, threads, "cpu")
             found[f"hearing_on_{threads}_cores"] = await first_pictures(
-                device, costs, cut, hear, replies
+                device, costs, cut, cond, hear, replies
             )
     return found
 

@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_avatar.engines.executor import Cost, Executor
 from realtime_avatar.face.ditto import hubert
-from realtime_avatar.face.ditto.condition import Wanted
+from realtime_avatar.face.ditto.condition import SOUND
 from realtime_avatar.face.ditto.device import DittoDevice
 from realtime_avatar.face.ditto.hubert import Encoder
 from realtime_avatar.face.ditto.portrait import Cut, DittoRig
@@ -21,17 +22,22 @@ _RATE = 24_000
 
 
 async def first_pictures(
-    device: DittoDevice, costs: dict[str, Cost], cut: Cut, encode: Encoder, replies: int
+    device: DittoDevice,
+    costs: dict[str, Cost],
+    cut: Cut,
+    cond: int,
+    encode: Encoder,
+    replies: int,
 ) -> dict[str, Any]:
     """Return ms from the first sound that the face gets until its first picture, and all.
 
     The voice gives a second of sound at once, as the built-in ones do; between replies the
     face lives on for two seconds.
     """
-    wanted = Wanted(emotion=True, eye_open=True, eye_ball=True, face=True)
     rig = DittoRig(cut, *device.measure(cut.square), cast("Any", None))
     quiet = hubert.silence(encode).mean(0)
     executor: Executor[Any, Any] = Executor(device, costs, {"picture": 25.0}, sessions=1)
+    wanted = cast("Any", _Nothing(cond - SOUND))
     tools = Tools(device, encode, wanted, None, quiet, "neutral")
     took: list[float] = []
     shown: list[str] = []
@@ -47,6 +53,16 @@ async def first_pictures(
                         took.append(1000 * (perf_counter() - start))
                         shown.append("x".join(str(side) for side in shot.frame.shape[:2]))
     return {"p50_ms": median(took), "ms": took, "size": shown[-1]}
+
+
+class _Nothing:
+    """Conditions of a network whose numbers stand for nothing."""
+
+    def __init__(self, numbers: int) -> None:
+        self._numbers = numbers
+
+    def of(self, *_: Any) -> NDArray[np.float32]:
+        return np.zeros(self._numbers, np.float32)
 
 
 async def _voice(number: int) -> AsyncGenerator[Audio]:

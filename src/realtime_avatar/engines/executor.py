@@ -27,6 +27,7 @@ _UNSEEN: Final = 0.02  # seconds late that do not count: half a picture
 _LATE_IN_A_ROW: Final = 3  # jobs, until their session is asked for less
 _ON_TIME_IN_A_ROW: Final = 250  # jobs, until it is given more again
 _HOPELESS: Final = 0.2  # seconds after it was due at which a job is left out
+_EARLY: Final = 0.5  # of its time in which what has parts should be done: others wait for it
 _RETRY_S: Final = 10
 _MEMORY: Final = 2.0  # seconds over which the device's load is averaged
 
@@ -54,12 +55,14 @@ class Cost:
         more: Seconds for each job more.
         most: Jobs that go into one batch.
         sizes: Of batches that there are, if not all: what is between is filled up.
+        parts: In which the device does a batch, of about the same length.
     """
 
     first: float
     more: float
     most: int
     sizes: tuple[int, ...] = ()
+    parts: int = 1
 
     def of(self, jobs: int) -> float:
         """Return the seconds that a batch takes."""
@@ -86,11 +89,22 @@ class _Job(Generic[J]):
     work: J
     due: float
     must: bool
+    asked: float
+    parts: int = 1
+    ended: int = 0  # of them
     wake: Event = field(default_factory=Event)
     done: bool = False
     gone: bool = False
     result: Any = None
     error: Exception | None = None
+
+    @property
+    def next(self) -> float:
+        """When the next part is due: none is put off until all have to be done at once."""
+        if self.parts == 1:
+            return self.due
+        share = _EARLY * (self.ended + 1) / self.parts
+        return self.asked + (self.due - self.asked) * share
 
 
 class Executor(Generic[J, R]):
@@ -171,7 +185,8 @@ class Executor(Generic[J, R]):
 
     async def do(self, kind: str, work: J, due: float, *, must: bool) -> R | None:
         """Run one job; see `Seat.do`."""
-        job = _Job(kind, work, due, must)
+        parts = self._costs[kind].parts
+        job = _Job(kind, work, due, must, min(current_time(), due), parts)
         self._pending.append(job)
         self._arrived.set()
         try:
@@ -196,12 +211,14 @@ class Executor(Generic[J, R]):
     async def _lead(self) -> None:
         self._running = True
         try:
-            await self._wait_for_more()
             now = current_time()
             for job in [job for job in self._pending if not job.must]:
                 if job.due + _HOPELESS < now:
                     self._finish(job)
-            batch = self._batch(now)
+            batch = self._meanwhile()
+            if not batch and self._pending:
+                await self._wait_for_more()
+                batch = self._batch(current_time())
             if batch:
                 # Others' jobs are in it: whoever leads is cancelled after it.
                 with CancelScope(shield=True):
@@ -209,6 +226,28 @@ class Executor(Generic[J, R]):
         finally:
             self._running = False
             self._appoint()
+
+    def _meanwhile(self) -> list[_Job[J]]:
+        """Return what may be done while the first batch can wait for more: it, if nothing."""
+        now = current_time()
+        batch = self._batch(now)
+        if not batch or batch is self._begun:
+            return batch
+        cost = self._costs[batch[0].kind]
+        if len(batch) >= min(cost.most, self._seats):
+            return batch
+        slack = batch[0].due - now - cost.of(len(batch) + 1)
+        kind = batch[0].kind
+        later = self._begun or sorted(
+            (job for job in self._pending if self._costs[job.kind].parts > 1), key=lambda job: job.due
+        )
+        if not later or later[0].kind == kind:
+            return []
+        other = self._costs[later[0].kind]
+        if later is not self._begun:
+            later = later[: other.best(min(len(later), other.most))]
+        fits = other.of(len(later)) / other.parts < slack
+        return later if fits else []
 
     async def _wait_for_more(self) -> None:
         """Wait a little for jobs that can still join, as long as the first stays in time."""
@@ -234,11 +273,11 @@ class Executor(Generic[J, R]):
         others = [job for job in self._pending if not begun or job.kind != begun[0].kind]
         if not others:
             return begun
-        first = min(others, key=lambda job: job.due)
-        if begun and min(job.due for job in begun) <= first.due:
+        first = min(others, key=lambda job: job.next)
+        if begun and min(job.next for job in begun) <= first.next:
             return begun
         alike = sorted(
-            (job for job in self._pending if job.kind == first.kind), key=lambda job: job.due
+            (job for job in self._pending if job.kind == first.kind), key=lambda job: job.next
         )
         cost = self._costs[first.kind]
         batch = alike[: cost.most]
@@ -265,6 +304,8 @@ class Executor(Generic[J, R]):
         self._busy(current_time() - start)
         if results is None:
             self._begun = batch
+            for job in batch:
+                job.ended += 1
             self._drop_begun()
             return
         if batch is self._begun:
@@ -284,7 +325,7 @@ class Executor(Generic[J, R]):
         """Wake somebody who waits, to lead next."""
         waiting = [job for job in (*self._begun, *self._pending) if not job.gone]
         if waiting and not self._running:
-            min(waiting, key=lambda job: job.due).wake.set()
+            min(waiting, key=lambda job: job.next).wake.set()
 
     def _drop_begun(self) -> None:
         if all(job.gone for job in self._begun):

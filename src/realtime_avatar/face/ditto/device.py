@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -97,7 +98,8 @@ class DittoDevice:
 
             return whole
 
-        costs = {"motion": _cost(clock, think, WINDOWS if cuda else (1,))}
+        motion = _cost(clock, think, WINDOWS if cuda else (1,))
+        costs = {"motion": replace(motion, parts=self._diffusion.parts)}
         for kind in self.kinds:
             costs[kind] = _cost(clock, lambda jobs, kind=kind: paint(kind, jobs), self.batches)
         return costs

@@ -54,6 +54,11 @@ class Diffusion:
         self._prepared: Prepared | None = None
         self._x = fresh
 
+    @property
+    def parts(self) -> int:
+        """Calls of `run` that a batch takes."""
+        return len(self._pieces)
+
     def record(self, cond: int) -> None:
         """Compile and record, on a GPU. `cond`: numbers of a frame's condition."""
         self._denoiser.step = compiled(self._denoiser.step)
