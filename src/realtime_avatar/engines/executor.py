@@ -239,7 +239,8 @@ class Executor(Generic[J, R]):
         slack = batch[0].due - now - cost.of(len(batch) + 1)
         kind = batch[0].kind
         later = self._begun or sorted(
-            (job for job in self._pending if self._costs[job.kind].parts > 1), key=lambda job: job.due
+            (job for job in self._pending if self._costs[job.kind].parts > 1),
+            key=lambda job: job.due,
         )
         if not later or later[0].kind == kind:
             return []
