@@ -106,9 +106,8 @@ def test_motion_in_pieces_is_the_same_motion():
              [window.begin for window in windows])  # fmt: skip
     fresh = torch.randn(12, 1, 80, 265, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        wanted = sample(
-            denoiser, schedule(12), *(torch.from_numpy(np.stack(p)) for p in parts), fresh
-        )
+        before, cond, begin = (torch.from_numpy(np.stack(part)) for part in parts)
+        wanted = sample(denoiser, schedule(12), before, cond, begin, fresh)
     assert np.allclose(np.stack(found), wanted.numpy(), atol=1e-4)
 
 
