@@ -1,6 +1,7 @@
 """Ditto's networks on this machine: do they compute what the published ones do, and how fast.
 
-    python benchmarks/ditto.py [--reference DIR] [--prefix P] [--speed] [--output FILE]
+    python benchmarks/ditto.py [--reference DIR] [--prefix P] [--speed] [--fp8]
+        [--sessions SECONDS [--counts 1,4,8]] [--first REPLIES] [--cards N] [--output FILE]
 
 Prints JSON. With a GPU in float16 (motion in float32 with TF32), as it is served; without one
 on the CPU in float32. A second run finds compiled kernels in TORCHINDUCTOR_CACHE_DIR.
@@ -8,7 +9,12 @@ on the CPU in float32. A second run finds compiled kernels in TORCHINDUCTOR_CACH
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import Any
 
 import anyio
@@ -49,46 +55,108 @@ def speed() -> dict[str, Any]:
     }
 
 
-def sessions(seconds: float, counts: tuple[int, ...]) -> dict[str, Any]:
-    """Return what the device was measured to cost and sustain, and how late pictures were."""
+def served(seconds: float, counts: tuple[int, ...], replies: int) -> dict[str, Any]:
+    """Return what the device was measured to cost and sustain, how late pictures were.
+
+    And, for some replies, when their first picture came.
+    """
     from realtime_avatar.bench.ditto_accuracy import network
-    from realtime_avatar.bench.ditto_sessions import curve, device_of
+    from realtime_avatar.bench.ditto_sessions import backdrop_of, curve, device_of
     from realtime_avatar.engines.executor import Executor
 
-    device, costs, backdrop, cond = device_of(network)
+    start = perf_counter()
+    device, costs, cut, cond = device_of(network)
     rates = {"picture": 25.0, "motion": 5.0}
-    found = anyio.run(curve, device, costs, backdrop, cond, counts, seconds)
-    return {
+    found: dict[str, Any] = {
+        "start_s": perf_counter() - start,
         "costs": {kind: [cost.first, cost.more, cost.most] for kind, cost in costs.items()},
         "sustained_by_costs": Executor(device, costs, rates).capacity,
-        "gpu_memory_bytes": torch.cuda.max_memory_allocated(),
-        "curve": found,
     }
+    if replies:
+        found["first_picture"] = anyio.run(first, device, costs, cut, cond, replies)
+    if seconds:
+        backdrop = backdrop_of(device, cut)
+        found["curve"] = anyio.run(curve, device, costs, backdrop, cond, counts, seconds)
+    found["gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
+    return found
+
+
+async def first(device: Any, costs: Any, cut: Any, cond: int, replies: int) -> dict[str, Any]:
+    """Return when first pictures came, with hearing on the CPU as it is served, and its cost."""
+    from realtime_avatar.bench import ditto_hubert
+    from realtime_avatar.bench.ditto_first import first_pictures
+    from realtime_avatar.face.ditto.hubert import encoder
+
+    cores = len(os.sched_getaffinity(0))
+    with TemporaryDirectory() as folder:
+        path = ditto_hubert.export(Path(folder))
+        found: dict[str, Any] = {"hubert": ditto_hubert.cost(path, (1, 2, 4, cores))}
+        for threads in (2, cores):
+            hear = encoder(path, threads, "cpu")
+            found[f"hearing_on_{threads}_cores"] = await first_pictures(
+                device, costs, cut, cond, hear, replies
+            )
+    return found
+
+
+def cards(count: int, arguments: list[str]) -> list[Any]:
+    """Return what one worker for each card measured, all at once."""
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{card}.json" for card in range(count)]
+        workers = [
+            subprocess.Popen(
+                [sys.executable, __file__, *arguments, "--output", str(file)],
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": str(card)},
+                stdout=subprocess.DEVNULL,
+            )
+            for card, file in enumerate(files)
+        ]
+        for worker in workers:
+            if worker.wait():
+                sys.exit(worker.returncode)
+        return [json.loads(file.read_text()) for file in files]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--reference", type=Path, default=REFERENCE, help="has an outputs.npz")
     parser.add_argument("--prefix", default="", help="before the name of every input")
     parser.add_argument("--speed", action="store_true", help="time it, too; needs a GPU")
     parser.add_argument("--sessions", type=float, default=0, metavar="SECONDS",
                         help="play sessions for so long, each count; needs a GPU")  # fmt: skip
     parser.add_argument("--counts", default="1,4,8,12,16", help="of sessions")
+    parser.add_argument("--first", type=int, default=0, metavar="REPLIES",
+                        help="time the first pictures of so many; needs a GPU")  # fmt: skip
+    parser.add_argument("--fp8", action="store_true", help="try 8-bit floats; needs a GPU")
+    parser.add_argument("--cards", type=int, default=1, help="GPUs, a worker for each")
     parser.add_argument("--output", type=Path, help="write the JSON there, too")
     given = parser.parse_args()
     found: dict[str, Any] = {"torch": torch.__version__}
+    if given.cards > 1:
+        same = ["--sessions", str(given.sessions), "--counts", given.counts]
+        found["cards"] = cards(given.cards, [*same, "--first", str(given.first)])
+        finish(found, given.output)
+        return
     if torch.cuda.is_available():
         found["gpu"] = torch.cuda.get_device_name()
     found["accuracy"] = accuracy(given.reference, given.prefix)
     if given.speed:
         found["speed"] = speed()
-    if given.sessions:
-        found["sessions"] = sessions(
-            given.sessions, tuple(int(count) for count in given.counts.split(","))
-        )
+    if given.fp8:
+        from realtime_avatar.bench.ditto_fp8 import fp8
+
+        found["fp8"] = fp8()
+    if given.sessions or given.first:
+        counts = tuple(int(count) for count in given.counts.split(","))
+        found["sessions"] = served(given.sessions, counts, given.first)
+    finish(found, given.output)
+
+
+def finish(found: dict[str, Any], output: Path | None) -> None:
+    """Write the JSON."""
     text = json.dumps(found, indent=1)
-    if given.output:
-        given.output.write_text(text + "\n")
+    if output:
+        output.write_text(text + "\n")
     print(text)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-NARROW, LEVELS = 16, 3
+NARROW, LEVELS = 16, 2
 SIDE = 64
 """Of the square that these networks move, pixels."""
 

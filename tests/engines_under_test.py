@@ -45,6 +45,7 @@ ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
                 "steps": 2,
                 "side": SIDE,
                 "batch": 1,
+                "pictures": "network",
             },
         ),
     ],

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
         people: Folder of enrolled voices and of records of consent; by default in the user's data.
         offline: Never fetch anything.
         threads: How many an engine may compute with at once.
+        device: On which heavy engines compute: "auto", "cpu", "cuda:0", "cuda:1", …, "mps".
         host: Address that the server listens on.
         port: The same; 0 takes a free one.
         tls_cert: Certificate for https, PEM; browsers allow the microphone on https and on
@@ -188,6 +189,7 @@ class Settings(BaseSettings):
     people: Path | None = None
     offline: bool = False
     threads: int = Field(default_factory=_cores, ge=1)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     tls_cert: Path | None = None

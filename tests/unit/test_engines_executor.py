@@ -234,6 +234,98 @@ async def test_a_failure_is_told_to_all_of_the_batch_and_the_next_one_runs():
         assert await seat.do("two", current_time() + 1, "picture") == ("picture", "picture two")
 
 
+class Piecemeal(Clockwork):
+    """Does motion in pieces, as many as it is told."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces, self.done = pieces, 0
+
+    async def run(self, kind: str, jobs: Sequence[str]) -> Sequence[str] | None:  # type: ignore[override]
+        if kind != "motion":
+            return await super().run(kind, jobs)
+        self.batches.append((kind, list(jobs)))
+        await sleep(COSTS[kind].of(len(jobs)) / self.pieces)
+        self.done = self.done % self.pieces + 1
+        return [f"{kind} {job}" for job in jobs] if self.done == self.pieces else None
+
+
+async def test_pictures_come_between_the_pieces_of_what_takes_long():
+    device = Piecemeal(5)
+    executor = executor_of(device, 9)
+    found: list[tuple[str, str] | None] = []
+
+    async def think(seat: Seat[str, str], name: str) -> None:
+        found.append(await seat.do(name, current_time() + 0.1, "motion", must=True))
+
+    with executor.seat() as seat:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(think, seat, "one")
+            await sleep(0.005)
+            tasks.start_soon(think, seat, "two")  # does not get in between
+            start = current_time()
+            await seat.do("picture", start + 0.015, "picture")
+            # The piece that ran, and no more of them: it would be 19 ms without pieces.
+            assert current_time() - start < 0.004 + 0.004
+    kinds = [kind for kind, _ in device.batches]
+    assert kinds.index("picture") < 5
+    assert [jobs for kind, jobs in device.batches if kind == "motion"] == [["one"]] * 5 + [
+        ["two"]
+    ] * 5
+    assert found == [("motion", "motion one"), ("motion", "motion two")]
+
+
+async def test_what_nobody_waits_for_any_more_is_not_finished():
+    device = Piecemeal(5)
+    executor = executor_of(device, 9)
+    with executor.seat() as seat:
+        with anyio.move_on_after(0.005):
+            await seat.do("gone", current_time() + 0.1, "motion", must=True)
+        device.done = 0
+        assert await seat.do("next", current_time() + 0.1, "motion", must=True) is not None
+    assert [jobs for _, jobs in device.batches].count(["gone"]) < 5
+    assert [jobs for _, jobs in device.batches].count(["next"]) == 5
+
+
+async def test_the_last_step_down_is_not_the_devices():
+    device = Clockwork()
+    executor = executor_of(device, 9)
+
+    async def elsewhere() -> str:
+        return "mesh"
+
+    with executor.seat() as seat:
+        seat.step = 2
+        kinds = ("picture", "small", "mesh")
+        found = await seat.do("x", current_time() + 0.04, *kinds, elsewhere=elsewhere)
+        assert found == ("mesh", "mesh")
+        assert device.batches == []
+        seat.step = 0
+        found = await seat.do("x", current_time() + 0.04, *kinds, elsewhere=elsewhere)
+        assert found == ("picture", "picture x")
+
+
+async def test_nobody_steps_up_while_the_device_has_no_time_for_it():
+    executor = executor_of(Clockwork(), 20)
+    # A session more at its best takes 25 x (2.25 - 0.69) ms of a second: 20 do not go in.
+    steps: list[int] = []
+
+    async def session(number: int) -> None:
+        with executor.seat() as seat:
+            seat.step = 1
+            start = current_time() + number * 0.002
+            for frame in range(600):
+                due = start + (frame + 1) / 25
+                await sleep_until(due - 0.04)
+                await seat.do(f"{number}", due, "picture", "small")
+            steps.append(seat.step)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(session, number)
+    assert 3 < steps.count(0) < 16
+
+
 async def do(seat: Seat[str, str], name: str, due: float, kind: str) -> None:
     await seat.do(name, current_time() + due, kind, must=True)
 

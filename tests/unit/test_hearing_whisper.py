@@ -259,6 +259,37 @@ def test_a_broken_model(tmp_path: Path) -> None:
         Whisper(Context(ModelStore(tmp_path), options={"model": str(tmp_path)}))
 
 
+@pytest.mark.parametrize(
+    ("settings", "own", "device", "index"),
+    [
+        ("auto", None, "cpu", 0),
+        ("mps", None, "cpu", 0),
+        ("cuda:1", None, "cuda", 1),
+        ("cuda:1", "cpu", "cpu", 0),
+    ],
+)
+def test_it_runs_where_the_settings_say(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: str,
+    own: str | None,
+    device: str,
+    index: int,
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def model(*_: object, **options: Any) -> None:
+        asked.update(options)
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr("faster_whisper.WhisperModel", model)
+    (tmp_path / "model.bin").write_bytes(b"no weights")
+    options = {"model": str(tmp_path)} | ({"device": own} if own else {})
+    with pytest.raises(ModelMissing, match="enough"):
+        Whisper(Context(ModelStore(tmp_path), options=options, device=settings))
+    assert (asked["device"], asked["device_index"]) == (device, index)
+
+
 def test_an_unknown_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="whisper-gigantic"):
         Whisper(Context(ModelStore(tmp_path), options={"model": "whisper-gigantic"}))

@@ -165,6 +165,16 @@ async def test_a_call_that_cannot_be_opened_frees_its_place(where: str):
     assert house.figure("avatar_sessions") == 0
 
 
+async def test_whom_the_device_has_no_room_for_is_refused_like_others():
+    house = House(max_sessions=2)
+    house.error = CapacityError("the device shows 1 face at once", 10)
+    with pytest.raises(CapacityError, match="the device") as refused:
+        await house.calls.run(ORDER, cast("Line", Wire()))
+    assert refused.value.retry_after == 10
+    assert house.figure("avatar_sessions_refused_total") == 1
+    assert house.calls.places == 2
+
+
 async def test_nobody_speaking_ends_the_call_and_says_so():
     house, line = House(idle_seconds=300), Wire()
     async with calling(house, line) as call:

@@ -1,6 +1,6 @@
 """How many sessions one GPU sustains: made-up sessions on the real device and executor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -39,15 +39,15 @@ async def curve(
     found: list[dict[str, Any]] = []
     for count in counts:
         rates = {"picture": float(FPS), "motion": FPS / NEW}
-        executor: Executor[Any, Any] = Executor(device, costs, rates, sessions=count)
+        watched = _Watched(device)
+        executor: Executor[Any, Any] = Executor(watched, costs, rates, sessions=count)
         late: list[float] = []
-        left_out: list[int] = []
-        small: list[int] = []
+        shown: list[str] = []
         async with anyio.create_task_group() as tasks:
             for number in range(count):
                 tasks.start_soon(
                     _session, executor, backdrop, cond, number / count / FPS, seconds,
-                    late, left_out, small,
+                    device.kinds, late, shown,
                 )  # fmt: skip
         cut = quantiles(late, n=100)
         found.append(
@@ -56,11 +56,29 @@ async def curve(
                 "pictures": len(late),
                 "p50_late_ms": 1000 * cut[49],
                 "p99_late_ms": 1000 * cut[98],
-                "left_out": len(left_out),
-                "small": len(small),
+                "left_out": shown.count(""),
+                **{kind: shown.count(kind) for kind in device.kinds[1:]},
+                "device_busy": watched.busy / seconds,
+                "device_busy_with_motion": watched.motion / seconds,
             }
         )
     return found
+
+
+class _Watched:
+    """A device whose time is counted."""
+
+    def __init__(self, device: DittoDevice) -> None:
+        self._device = device
+        self.busy = self.motion = 0.0
+
+    async def run(self, kind: str, jobs: Sequence[Any]) -> Sequence[Any] | None:
+        start = current_time()
+        found = await self._device.run(kind, jobs)
+        self.busy += current_time() - start
+        if kind == "motion":
+            self.motion += current_time() - start
+        return found
 
 
 async def _think(seat: Seat[Any, Any], window: Window, due: float) -> None:
@@ -73,14 +91,14 @@ async def _session(
     cond: int,
     offset: float,
     seconds: float,
+    kinds: tuple[str, ...],
     late: list[float],
-    left_out: list[int],
-    small: list[int],
+    shown: list[str],
 ) -> None:
     start = current_time() + 0.1 + offset
     with executor.seat() as seat:
         async with anyio.create_task_group() as tasks:
-            await _play(seat, tasks, backdrop, cond, start, seconds, late, left_out, small)
+            await _play(seat, tasks, backdrop, cond, start, seconds, kinds, late, shown)
 
 
 async def _play(
@@ -90,9 +108,9 @@ async def _play(
     cond: int,
     start: float,
     seconds: float,
+    kinds: tuple[str, ...],
     late: list[float],
-    left_out: list[int],
-    small: list[int],
+    shown: list[str],
 ) -> None:
     random = np.random.default_rng(int(start * 1e6) % 2**31)
     source = 0.2 * random.standard_normal((21, 3), np.float32)
@@ -108,20 +126,19 @@ async def _play(
             tasks.start_soon(_think, seat, window, due + _MOTION_AHEAD)
         moved = source + 0.05 * random.standard_normal((21, 3), np.float32)
         driving = moved.astype(np.float32)
-        found = await seat.do(Picture(backdrop, source, driving), due, "picture", "small")
+        found = await seat.do(Picture(backdrop, source, driving), due, *kinds)
         if found is None:
-            left_out.append(frame)
+            shown.append("")
             late.append(1.0)
             continue
-        if found[0] == "small":
-            small.append(frame)
+        shown.append(found[0])
         late.append(max(0.0, current_time() - due))
 
 
 def device_of(
     network: Callable[[str], Any], steps: int = 25
-) -> tuple[DittoDevice, dict[str, Cost], Backdrop, int]:
-    """Return a prepared GPU with made-up weights, its costs, and a portrait on it.
+) -> tuple[DittoDevice, dict[str, Cost], Cut, int]:
+    """Return a prepared GPU with made-up weights, its costs, and a portrait.
 
     The last of the four is how many numbers a frame is told.
     """
@@ -136,5 +153,10 @@ def device_of(
     frame = np.random.default_rng(0).integers(0, 256, (720, 720, 3), np.uint8)
     way = np.array([[1.0, 0, 100], [0, 1.0, 60]])
     cut = Cut(frame, frame[:256, :256], way, np.zeros(8, np.float32), ())
+    return device, costs, cut, cond
+
+
+def backdrop_of(device: DittoDevice, cut: Cut) -> Backdrop:
+    """Return a portrait on the device."""
     _, slices = device.measure(cut.square)
-    return device, costs, Backdrop(cut, slices, device.painter.device, device.painter.kind), cond
+    return Backdrop(cut, slices, device.painter.device, device.painter.kind)

@@ -225,6 +225,6 @@ class Ensemble:
         async with self._locks.setdefault(key, Lock()):
             if key not in self._loaded:
                 options = self.settings.engines.get(name, {})
-                context = Context(self.store, self.settings.threads, options)
+                context = Context(self.store, self.settings.threads, options, self.settings.device)
                 self._loaded[key] = await to_thread.run_sync(load, kind, name, context)
             return self._loaded[key]

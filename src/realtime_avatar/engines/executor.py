@@ -5,12 +5,14 @@ as many of one kind as pay, runs them in one batch and wakes the next. So no tas
 is needed, and nothing runs while nobody waits.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from anyio import CancelScope, Event, current_time, move_on_after
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from realtime_avatar.errors import CapacityError
 
@@ -25,14 +27,22 @@ _UNSEEN: Final = 0.02  # seconds late that do not count: half a picture
 _LATE_IN_A_ROW: Final = 3  # jobs, until their session is asked for less
 _ON_TIME_IN_A_ROW: Final = 250  # jobs, until it is given more again
 _HOPELESS: Final = 0.2  # seconds after it was due at which a job is left out
+_EARLY: Final = 0.5  # of its time in which what has parts should be done: others wait for it
 _RETRY_S: Final = 10
+_MEMORY: Final = 2.0  # seconds over which the device's load is averaged
 
 
 class Device(Protocol[J_contra, R_co]):
     """Something that computes batches, one at a time."""
 
-    async def run(self, kind: str, jobs: Sequence[J_contra]) -> Sequence[R_co]:
-        """Compute a batch of one kind. Not cancelled; to be done within about 50 ms."""
+    async def run(self, kind: str, jobs: Sequence[J_contra]) -> Sequence[R_co] | None:
+        """Compute a batch of one kind. Not cancelled; to return within about 20 ms.
+
+        Returns:
+            The results; None if there is more to do: it is run again with the same jobs, and
+            no others of their kind before, but others of other kinds. Should those who wait
+            for it all be gone, it is not.
+        """
         ...
 
 
@@ -45,12 +55,14 @@ class Cost:
         more: Seconds for each job more.
         most: Jobs that go into one batch.
         sizes: Of batches that there are, if not all: what is between is filled up.
+        parts: In which the device does a batch, of about the same length.
     """
 
     first: float
     more: float
     most: int
     sizes: tuple[int, ...] = ()
+    parts: int = 1
 
     def of(self, jobs: int) -> float:
         """Return the seconds that a batch takes."""
@@ -65,6 +77,11 @@ class Cost:
         choices = {jobs, *(size for size in self.sizes if size < jobs)}
         return min(choices, key=lambda size: (self.of(size) / size, -size))
 
+    @property
+    def least(self) -> float:
+        """Seconds that one job takes in a full batch."""
+        return self.of(self.most) / self.most
+
 
 @dataclass(eq=False, slots=True)
 class _Job(Generic[J]):
@@ -72,10 +89,22 @@ class _Job(Generic[J]):
     work: J
     due: float
     must: bool
+    asked: float
+    parts: int = 1
+    ended: int = 0  # of them
     wake: Event = field(default_factory=Event)
     done: bool = False
+    gone: bool = False
     result: Any = None
     error: Exception | None = None
+
+    @property
+    def next(self) -> float:
+        """When the next part is due: none is put off until all have to be done at once."""
+        if self.parts == 1:
+            return self.due
+        share = _EARLY * (self.ended + 1) / self.parts
+        return self.asked + (self.due - self.asked) * share
 
 
 class Executor(Generic[J, R]):
@@ -98,15 +127,15 @@ class Executor(Generic[J, R]):
         sessions: int | None = None,
     ) -> None:
         self._device, self._costs = device, costs
-        share = sum(
-            rate * costs[kind].of(costs[kind].most) / costs[kind].most
-            for kind, rate in rates.items()
-        )
+        self._rates = rates
+        share = sum(rate * costs[kind].least for kind, rate in rates.items())
         sustained = max(1, int(_SHARE / share))
         self.capacity: Final = sustained if sessions is None else sessions
         """Sessions that the device sustains; one is let in however slow it is."""
         self._seats = 0
         self._pending: list[_Job[J]] = []
+        self._begun: list[_Job[J]] = []  # the batch that the device has begun and not finished
+        self._load = self._noted = 0.0
         self._arrived = Event()
         self._running = False
 
@@ -128,9 +157,36 @@ class Executor(Generic[J, R]):
         finally:
             self._seats -= 1
 
+    def bears(self, now: str, better: str) -> bool:
+        """Tell whether the device has time for a session to be given more; if so, keep it free.
+
+        Args:
+            now: The kind of job that the session asks for now.
+            better: The kind that it would ask for.
+        """
+        rate = max((rate for kind, rate in self._rates.items() if kind in self._costs), default=0)
+        least = [self._costs[kind].least if kind in self._costs else 0 for kind in (now, better)]
+        more = rate * (least[1] - least[0])
+        if self._busy() + more > _SHARE:
+            return False
+        self._load += more
+        return True
+
+    def _busy(self, seconds: float = 0) -> float:
+        """Return the share of the last seconds in which the device computed.
+
+        Args:
+            seconds: That it has just computed for.
+        """
+        now = current_time()
+        fade = math.exp((self._noted - now) / _MEMORY)
+        self._load, self._noted = self._load * fade + seconds / _MEMORY, now
+        return self._load
+
     async def do(self, kind: str, work: J, due: float, *, must: bool) -> R | None:
         """Run one job; see `Seat.do`."""
-        job = _Job(kind, work, due, must)
+        parts = self._costs[kind].parts
+        job = _Job(kind, work, due, must, min(current_time(), due), parts)
         self._pending.append(job)
         self._arrived.set()
         try:
@@ -140,10 +196,13 @@ class Executor(Generic[J, R]):
                     job.wake = Event()
                 else:
                     await self._lead()
+                    await checkpoint_if_cancelled()
         finally:
             if not job.done:  # cancelled
+                job.gone = True
                 if job in self._pending:
                     self._pending.remove(job)
+                self._drop_begun()
                 self._appoint()
         if job.error is not None:
             raise job.error
@@ -152,12 +211,14 @@ class Executor(Generic[J, R]):
     async def _lead(self) -> None:
         self._running = True
         try:
-            await self._wait_for_more()
             now = current_time()
             for job in [job for job in self._pending if not job.must]:
                 if job.due + _HOPELESS < now:
                     self._finish(job)
-            batch = self._batch(now)
+            batch = self._meanwhile()
+            if not batch and self._pending:
+                await self._wait_for_more()
+                batch = self._batch(current_time())
             if batch:
                 # Others' jobs are in it: whoever leads is cancelled after it.
                 with CancelScope(shield=True):
@@ -166,9 +227,34 @@ class Executor(Generic[J, R]):
             self._running = False
             self._appoint()
 
+    def _meanwhile(self) -> list[_Job[J]]:
+        """Return what may be done while the first batch can wait for more: it, if nothing."""
+        now = current_time()
+        batch = self._batch(now)
+        if not batch or batch is self._begun:
+            return batch
+        cost = self._costs[batch[0].kind]
+        if len(batch) >= min(cost.most, self._seats):
+            return batch
+        slack = batch[0].due - now - cost.of(len(batch) + 1)
+        kind = batch[0].kind
+        later = self._begun or sorted(
+            (job for job in self._pending if self._costs[job.kind].parts > 1),
+            key=lambda job: job.due,
+        )
+        if not later or later[0].kind == kind:
+            return []
+        other = self._costs[later[0].kind]
+        if later is not self._begun:
+            later = later[: other.best(min(len(later), other.most))]
+        fits = other.of(len(later)) / other.parts < slack
+        return later if fits else []
+
     async def _wait_for_more(self) -> None:
         """Wait a little for jobs that can still join, as long as the first stays in time."""
         batch = self._batch(current_time())
+        if batch == self._begun:
+            return
         cost = self._costs[batch[0].kind]
         slack = batch[0].due - current_time() - cost.of(len(batch) + 1)
         patience = min(_PATIENCE, slack)
@@ -180,12 +266,19 @@ class Executor(Generic[J, R]):
                 await self._arrived.wait()
 
     def _batch(self, now: float) -> list[_Job[J]]:
-        """Return the jobs to run next: of one kind, those that are due first."""
-        if not self._pending:
-            return []
-        first = min(self._pending, key=lambda job: job.due)
+        """Return the jobs to run next: of one kind, those that are due first.
+
+        What has been begun goes on where nothing else is due before it.
+        """
+        begun = self._begun
+        others = [job for job in self._pending if not begun or job.kind != begun[0].kind]
+        if not others:
+            return begun
+        first = min(others, key=lambda job: job.next)
+        if begun and min(job.next for job in begun) <= first.next:
+            return begun
         alike = sorted(
-            (job for job in self._pending if job.kind == first.kind), key=lambda job: job.due
+            (job for job in self._pending if job.kind == first.kind), key=lambda job: job.next
         )
         cost = self._costs[first.kind]
         batch = alike[: cost.most]
@@ -196,15 +289,28 @@ class Executor(Generic[J, R]):
                 fitting -= 1
         return batch[: cost.best(fitting)]
 
-    async def _compute(self, batch: Sequence[_Job[J]]) -> None:
-        for job in batch:
-            self._pending.remove(job)
+    async def _compute(self, batch: list[_Job[J]]) -> None:
+        if batch is not self._begun:
+            for job in batch:
+                self._pending.remove(job)
+        start = current_time()
         try:
             results = await self._device.run(batch[0].kind, [job.work for job in batch])
         except Exception as error:
+            if batch is self._begun:
+                self._begun = []
             for job in batch:
                 self._finish(job, error=error)
             return
+        self._busy(current_time() - start)
+        if results is None:
+            self._begun = batch
+            for job in batch:
+                job.ended += 1
+            self._drop_begun()
+            return
+        if batch is self._begun:
+            self._begun = []
         for job, result in zip(batch, results, strict=True):
             self._finish(job, result)
 
@@ -218,8 +324,13 @@ class Executor(Generic[J, R]):
 
     def _appoint(self) -> None:
         """Wake somebody who waits, to lead next."""
-        if self._pending and not self._running:
-            min(self._pending, key=lambda job: job.due).wake.set()
+        waiting = [job for job in (*self._begun, *self._pending) if not job.gone]
+        if waiting and not self._running:
+            min(waiting, key=lambda job: job.next).wake.set()
+
+    def _drop_begun(self) -> None:
+        if all(job.gone for job in self._begun):
+            self._begun = []
 
 
 class Seat(Generic[J, R]):
@@ -232,7 +343,12 @@ class Seat(Generic[J, R]):
         self._late = self._on_time = 0
 
     async def do(
-        self, work: J, due: float, *kinds: str, must: bool = False
+        self,
+        work: J,
+        due: float,
+        *kinds: str,
+        must: bool = False,
+        elsewhere: Callable[[], Awaitable[R]] | None = None,
     ) -> tuple[str, R] | None:
         """Run a job.
 
@@ -240,8 +356,9 @@ class Seat(Generic[J, R]):
             work: What the device takes.
             due: When the result is wanted, on the event loop's clock, seconds.
             kinds: As what it can be run, the best first. While results are late, steps down
-                are taken; when they have long been in time, steps up.
+                are taken; when they have long been in time and the device has time, steps up.
             must: Whether it is of use however late.
+            elsewhere: How the last kind is run, if not by the device.
 
         Returns:
             The kind that it was run as, and the result; None if it came too late to be run.
@@ -250,15 +367,21 @@ class Seat(Generic[J, R]):
             Exception: what the device raised.
         """
         kind = kinds[min(self.step, len(kinds) - 1)]
-        result = await self._executor.do(kind, work, due, must=must)
+        if elsewhere is not None and kind == kinds[-1]:
+            result = await elsewhere()
+        else:
+            result = await self._executor.do(kind, work, due, must=must)
         if len(kinds) > 1:
-            self._judge(current_time() > due + _UNSEEN, len(kinds))
+            self._judge(current_time() > due + _UNSEEN, kinds)
         return None if result is None else (kind, result)
 
-    def _judge(self, late: bool, steps: int) -> None:
+    def _judge(self, late: bool, kinds: Sequence[str]) -> None:
         self._late = self._late + 1 if late else 0
         self._on_time = 0 if late else self._on_time + 1
-        if self._late >= _LATE_IN_A_ROW and self.step < steps - 1:
+        if self._late >= _LATE_IN_A_ROW and self.step < len(kinds) - 1:
             self.step, self._late = self.step + 1, 0
         if self._on_time >= _ON_TIME_IN_A_ROW and self.step:
-            self.step, self._on_time = self.step - 1, 0
+            self._on_time = 0
+            now = min(self.step, len(kinds) - 1)
+            if self._executor.bears(kinds[now], kinds[now - 1]):
+                self.step = now - 1

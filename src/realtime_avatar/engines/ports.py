@@ -372,5 +372,19 @@ class FaceEngine(Engine, Protocol):
         ...
 
     def open(self, rig: Rig, *, fps: int = 25) -> AbstractAsyncContextManager[Face]:
-        """Open a session. `fps`: pictures a second, 25, 30 or 50."""
+        """Open a session. `fps`: pictures a second, 25, 30 or 50.
+
+        Raises:
+            CapacityError: if its device does not sustain one more.
+        """
+        ...
+
+
+@runtime_checkable
+class BoundedFaceEngine(Protocol):
+    """A face engine whose device sustains so many sessions."""
+
+    @property
+    def capacity(self) -> int:
+        """How many."""
         ...

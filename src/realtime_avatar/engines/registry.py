@@ -37,11 +37,14 @@ class Context:
         store: Where its weights are.
         threads: How many it may compute with at once.
         options: Its own settings, as the owner wrote them.
+        device: On which heavy engines compute, unless their own options say otherwise: "auto",
+            "cpu", "cuda:0" or "mps".
     """
 
     store: ModelStore
     threads: int = 2
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    device: str = "auto"
 
     def parse(self, shape: type[Options]) -> Options:
         """Return the options as a pydantic model.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,9 @@ class Options(BaseModel):
         model: Of the catalogue, or as faster-whisper calls it ("small",
             "large-v3-turbo"; fetched from Hugging Face into its own cache), or the path
             of a CTranslate2 folder.
-        device: What it runs on.
+        device: What it runs on: "cpu", "cuda" or "cuda:1"; "auto" is a GPU if CTranslate2 sees
+            one. By default the settings' device, whose "auto" is the CPU here: CTranslate2
+            needs libraries of CUDA that no extra of ours brings.
         compute_type: Of CTranslate2.
         threads: That one decoding runs on. More are slower: a step of the decoder is so
             short that its threads wait for one another most of the time (0.23 s on one
@@ -58,7 +60,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str = "whisper-base"
-    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)?$")] = ""
     compute_type: str = "int8"
     threads: Annotated[int, Field(ge=1)] = 1
     beam: Annotated[int, Field(ge=1, le=10)] = 5
@@ -76,10 +78,13 @@ class Whisper:
         folder = _folder(options.model, context.store)
         from faster_whisper import WhisperModel
 
+        wanted = options.device or context.device.replace("mps", "cpu").replace("auto", "cpu")
+        device, _, index = wanted.partition(":")
         try:
             model = WhisperModel(
                 str(folder),
-                device=options.device,
+                device=device,
+                device_index=int(index or 0),
                 compute_type=options.compute_type,
                 cpu_threads=options.threads,
                 num_workers=max(1, context.threads // options.threads),

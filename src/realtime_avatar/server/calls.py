@@ -177,7 +177,7 @@ class Calls:
             CapacityError: if there is no place.
             AvatarError: if the session cannot be opened, or the line.
         """
-        with self._place():
+        with self._place(), self._refusals():
             async with self._open_session(
                 self._ensemble,
                 order.rig,
@@ -297,6 +297,15 @@ class Calls:
                 call.end("idle", f"nobody has said anything for {minutes}")
             elif now > (began + CONNECT if watch.seen is None else watch.seen + LOST):
                 call.end("lost")
+
+    @contextmanager
+    def _refusals(self) -> Generator[None]:
+        """Count those whom a device has no room for, though there is a place: films take it."""
+        try:
+            yield
+        except CapacityError:
+            self._metrics.refused.inc()
+            raise
 
     @contextmanager
     def _place(self) -> Generator[None]:

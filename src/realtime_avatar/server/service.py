@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from realtime_avatar.config import IceServer, Settings
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.dialogue.session import open_session
+from realtime_avatar.engines.ports import BoundedFaceEngine
 from realtime_avatar.engines.registry import KINDS
 from realtime_avatar.errors import ConsentError, InputError, ModelMissing
 from realtime_avatar.identity.consent import SPOKEN, WORDING
@@ -135,6 +136,11 @@ async def open_service(
         await ensemble.load(KINDS)
         settings = ensemble.settings = await _speakable(ensemble)
         await ensemble.chat()  # what it compiles would stop every clock for half a second later
+        face = await ensemble.face()
+        if isinstance(face, BoundedFaceEngine) and face.capacity < settings.max_sessions:
+            log.warning("the device shows fewer faces than max_sessions", places=face.capacity)
+            settings = settings.model_copy(update={"max_sessions": face.capacity})
+            ensemble.settings = settings
         avatars = Avatars(ensemble, decoder)
         await avatars.load()
         metrics = Metrics()

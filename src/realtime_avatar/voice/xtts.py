@@ -39,14 +39,14 @@ class XttsOptions(BaseModel):
     Attributes:
         accept_licence: "CPML", once the owner has accepted the Coqui Public Model License.
         folder: Of the weights.
-        device: "cpu" or "cuda".
+        device: "cpu" or "cuda"; by default the settings', whose "auto" is a GPU if there is one.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     accept_licence: str = ""
     folder: Path | None = None
-    device: str = "cpu"
+    device: str = ""
 
 
 class Xtts:
@@ -73,8 +73,10 @@ class Xtts:
         self._torch = imported("torch", "xtts")
         self._model: Any = imported("TTS.tts.models.xtts", "xtts").Xtts.init_from_config(config)
         self._model.load_checkpoint(config, checkpoint_dir=str(folder), eval=True)
-        self._model.to(options.device)
-        self._device = options.device
+        self._device = options.device or context.device
+        if self._device == "auto":
+            self._device = "cuda" if self._torch.cuda.is_available() else "cpu"
+        self._model.to(self._device)
         self._stock: dict[str, Any] = dict(self._model.speaker_manager.speakers)
         self._speaking = Lock()
 

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Final
 
 import numpy as np
 import torch
@@ -16,15 +16,11 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import EngineError
 from realtime_avatar.face.ditto.checkpoint import Checkpoint
 from realtime_avatar.face.ditto.denoiser import FRAMES, MOTION
-from realtime_avatar.face.ditto.graphs import Recorded, compiled
-from realtime_avatar.face.ditto.painter import BATCHES, Backdrop, Painter, Picture
+from realtime_avatar.face.ditto.diffusion import WINDOWS, Diffusion
+from realtime_avatar.face.ditto.painter import BATCHES, KINDS, Backdrop, Painter, Picture
 from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.pose import Source
-from realtime_avatar.face.ditto.sampler import Schedule, sample, schedule
 from realtime_avatar.face.ditto.windows import Window
-
-WINDOWS: Final = (1, 2, 4, 8)
-"""Windows of motion that are made in one batch."""
 
 Floats = NDArray[np.float32]
 Job = Window | Picture
@@ -39,23 +35,27 @@ class DittoDevice:
         device: "cuda:0", "cpu", …
         steps: Of diffusion, 1 to 1000.
         batch: The largest number of pictures in one batch.
+        kinds: Of pictures, of the painter's.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str, steps: int, batch: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: str,
+        steps: int,
+        batch: int,
+        kinds: Sequence[str] = KINDS,
+    ) -> None:
         self._device = torch.device(device)
         self._painter = Painter(checkpoint.warp, checkpoint.decoder, self._device)
         self._appearance = checkpoint.appearance.to(self._device)
         self._motion = checkpoint.motion.to(self._device)
         self._stitch = checkpoint.stitch.eval()
-        # float32 with TF32 products: in half precision 25 steps add up too much.
-        self._denoiser = checkpoint.denoiser.to(self._device)
-        plan = schedule(steps)
-        self._plan = Schedule(plan.times.to(self._device), plan.factors.to(self._device))
-        generator = torch.Generator().manual_seed(0)
-        fresh = torch.randn(steps, 1, FRAMES, MOTION, generator=generator)
-        self._fresh = fresh.to(self._device)
-        self._recorded: dict[int, Recorded] = {}
+        self._diffusion = Diffusion(checkpoint.denoiser.to(self._device), steps)
         self.batches = tuple(size for size in BATCHES if size <= batch)
+        self._levels = len(checkpoint.warp.dense_motion_network.hourglass.downs)
+        self.kinds = tuple(kinds)
+        """Of pictures that it paints, the best first."""
 
     def prepare(
         self, cond: int, side: int, clock: Callable[[], float] = perf_counter
@@ -70,20 +70,20 @@ class DittoDevice:
         depth, channels = 16, self._appearance.second.out_channels // 16
         slices = torch.randn(depth, side, side, channels, device=self._device)
         slices = slices.to(self._painter.kind)
+        if side // 2 % 2**self._levels:  # too small to be halved once more
+            self.kinds = tuple(kind for kind in self.kinds if kind != "mouth")
         cuda = self._device.type == "cuda"
         if cuda:
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.benchmark = True
-            self._painter.prepare(slices, self.batches)
-            one_step = compiled(self._denoiser.step)
-            self._denoiser.step = one_step
-        frame, conditions, begin = (
-            torch.randn(shape, device=self._device)
-            for shape in ((MOTION,), (FRAMES, cond), (FRAMES, MOTION))
+            self._painter.prepare(slices, self.batches, self.kinds)
+            self._diffusion.record(cond)
+        window = Window(
+            *(
+                np.random.default_rng(0).standard_normal(shape, np.float32)
+                for shape in ((MOTION,), (FRAMES, cond), (FRAMES, MOTION))
+            )
         )
-        for size in WINDOWS if cuda else ():
-            examples = (x.expand(size, *x.shape) for x in (frame, conditions, begin))
-            self._recorded[size] = Recorded(self._sample, *examples)
         backdrop = self._example(slices)
         still = np.zeros((21, 3), np.float32)
 
@@ -92,15 +92,17 @@ class DittoDevice:
             return lambda: self._run(kind, pictures)
 
         def think(jobs: int) -> Callable[[], object]:
-            parts = (x.cpu().numpy() for x in (frame, conditions, begin))
-            windows = [Window(*parts)] * jobs
-            return lambda: self._run("motion", windows)
+            def whole() -> None:
+                while self._run("motion", [window] * jobs) is None:
+                    pass
 
-        return {
-            "motion": _cost(clock, think, WINDOWS if cuda else (1,)),
-            "picture": _cost(clock, lambda jobs: paint("picture", jobs), self.batches),
-            "small": _cost(clock, lambda jobs: paint("small", jobs), self.batches),
-        }
+            return whole
+
+        motion = _cost(clock, think, WINDOWS if cuda else (1,))
+        costs = {"motion": replace(motion, parts=self._diffusion.parts)}
+        for kind in self.kinds:
+            costs[kind] = _cost(clock, lambda jobs, kind=kind: paint(kind, jobs), self.batches)
+        return costs
 
     @torch.inference_mode()
     def measure(self, square: NDArray[np.uint8]) -> tuple[Source, NDArray[np.float16]]:
@@ -132,7 +134,7 @@ class DittoDevice:
         """What makes pictures."""
         return self._painter
 
-    async def run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result]:
+    async def run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result] | None:
         """Compute a batch; see `Device.run`."""
         try:
             return await step(lambda: self._run(kind, jobs))
@@ -142,7 +144,7 @@ class DittoDevice:
 
     def close(self) -> None:
         """Give the device's memory back."""
-        self._recorded.clear()
+        self._diffusion.close()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -154,35 +156,11 @@ class DittoDevice:
         numbers = slices.half().cpu().numpy()
         return Backdrop(cut, numbers, self._device, self._painter.kind)
 
-    def _run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result]:
+    def _run(self, kind: str, jobs: Sequence[Job]) -> Sequence[Result] | None:
         pictures = [job for job in jobs if isinstance(job, Picture)]
         if pictures:
             return self._painter.paint(kind, pictures)
-        windows = [job for job in jobs if isinstance(job, Window)]
-        made = self._motions(
-            *(
-                torch.from_numpy(np.stack(part)).to(self._device)
-                for part in zip(
-                    *((window.before, window.cond, window.begin) for window in windows), strict=True
-                )
-            )
-        )
-        return list(made[: len(jobs)].cpu().numpy())
-
-    @torch.inference_mode()
-    def _motions(self, before: Tensor, cond: Tensor, begin: Tensor) -> Tensor:
-        sizes = [size for size in self._recorded if size >= len(cond)]
-        if not sizes:
-            return self._sample(before, cond, begin)
-        spare = min(sizes) - len(cond)
-        filled = (
-            torch.nn.functional.pad(x, (0, 0) * (x.ndim - 1) + (0, spare))
-            for x in (before, cond, begin)
-        )
-        return self._recorded[min(sizes)](*filled)
-
-    def _sample(self, before: Tensor, cond: Tensor, begin: Tensor) -> Tensor:
-        return sample(self._denoiser, self._plan, before, cond, begin, self._fresh)
+        return self._diffusion.run([job for job in jobs if isinstance(job, Window)])
 
 
 def cache_compiled(folder: Path) -> None:

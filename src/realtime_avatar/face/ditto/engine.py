@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import platformdirs
@@ -14,6 +14,9 @@ from realtime_avatar.engines.ports import Rig
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError, InputError
+from realtime_avatar.face import eyes as face_eyes
+from realtime_avatar.face import mouth, render
+from realtime_avatar.face.enrol import enrol
 from realtime_avatar.face.landmarks import FaceLandmarker
 
 if TYPE_CHECKING:
@@ -27,20 +30,23 @@ class _Options(BaseModel, extra="forbid"):
 
     Attributes:
         checkpoint: A folder as it is published; by default the store's.
-        device: "auto", "cuda:0", "cpu", …; "auto" is a GPU or nothing.
+        device: "cuda:0", "cpu", …; by default the settings', where "auto" is a GPU or nothing.
         steps: Of diffusion.
         emotion: How the face feels where the speech does not say.
         batch: Pictures computed at once, at most.
         side: Of the square that moves, pixels; the networks learned 512.
+        pictures: "network", or "mesh": Ditto's motion moves the mesh face, where the card is too
+            small for the decoder; "auto" is the network if it keeps up with one session.
         sessions: At most; by default as many as the device was measured to sustain.
     """
 
     checkpoint: Path | None = None
-    device: str = "auto"
+    device: str = ""
     steps: Annotated[int, Field(ge=1, le=1000)] = 25
     emotion: str = "neutral"
     batch: Annotated[int, Field(ge=1, le=8)] = 8
     side: Annotated[int, Field(ge=64, le=512, multiple_of=64)] = 512
+    pictures: Literal["auto", "network", "mesh"] = "auto"
     sessions: Annotated[int | None, Field(ge=1)] = None
 
 
@@ -56,12 +62,13 @@ class Ditto:
 
     def __init__(self, context: Context) -> None:
         options = context.parse(_Options)
-        device = _device(options.device)
+        device = _device(options.device or context.device)
         from realtime_avatar.engines.executor import Executor
         from realtime_avatar.face.ditto import checkpoint, hubert
         from realtime_avatar.face.ditto.condition import EMOTIONS
         from realtime_avatar.face.ditto.denoiser import FPS
         from realtime_avatar.face.ditto.device import DittoDevice, cache_compiled
+        from realtime_avatar.face.ditto.painter import KINDS
 
         if options.emotion not in EMOTIONS:
             raise ConfigError(f"there is no emotion {options.emotion!r}: {', '.join(EMOTIONS)}")
@@ -74,10 +81,18 @@ class Ditto:
         self._encode = hubert.encoder(weights.hubert, context.threads, kind)
         self._silence = hubert.silence(self._encode).mean(0)
         cache_compiled(platformdirs.user_cache_path("realtime-avatar") / "compiled")
-        self._device = DittoDevice(weights, device, options.steps, options.batch)
+        for module in (render, face_eyes, mouth):  # for the mesh face
+            module.compile_kernels()
+        kinds = () if options.pictures == "mesh" else KINDS
+        self._device = DittoDevice(weights, device, options.steps, options.batch, kinds)
         costs = self._device.prepare(self._wanted.width, self._side // 8)
+        alone = min((costs[kind].first for kind in self._device.kinds), default=0)
+        if options.pictures == "auto" and FPS * alone > 1:
+            self._device.kinds = ()
         # A session that speaks asks for pictures, and for a window with every 200 ms heard.
-        rates = {"picture": float(FPS), "motion": FPS / hubert.NOW}
+        rates = {"motion": FPS / hubert.NOW}
+        if self._device.kinds:
+            rates["picture"] = float(FPS)
         self._executor: Executor[Any, Any] = Executor(
             self._device, costs, rates, sessions=options.sessions
         )
@@ -103,7 +118,9 @@ class Ditto:
 
         def work() -> DittoRig:
             made = cut(self._landmarker, portrait, size, self._side // 2)
-            return DittoRig(made, *self._device.measure(made.square))
+            high, wide, _ = made.frame.shape
+            photo, _ = enrol(self._landmarker, portrait, (wide, high))
+            return DittoRig(made, *self._device.measure(made.square), photo)
 
         rig = await step(work)
         high, wide, _ = rig.cut.frame.shape

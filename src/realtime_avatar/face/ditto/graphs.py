@@ -5,24 +5,26 @@ in the same memory.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
+T = TypeVar("T")
+
 _WARM = 3  # runs before the recording: compilation, libraries' choices of algorithm
 
 
-class Recorded:
+class Recorded(Generic[T]):
     """A function that was recorded once for inputs of these shapes.
 
     Args:
-        work: From tensors on one CUDA device to one there. It must do the same kernels each
-            time.
+        work: From tensors on one CUDA device to one or more there. It must do the same kernels
+            each time.
         examples: Inputs. They are copied.
     """
 
-    def __init__(self, work: Callable[..., Tensor], *examples: Tensor) -> None:
+    def __init__(self, work: Callable[..., T], *examples: Tensor) -> None:
         self._inputs = [example.clone() for example in examples]
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -34,7 +36,7 @@ class Recorded:
         with torch.cuda.graph(self._graph), torch.inference_mode():
             self._output = work(*self._inputs)
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> T:
         """Return the output, which the next call overwrites."""
         for kept, given in zip(self._inputs, inputs, strict=True):
             kept.copy_(given, non_blocking=True)

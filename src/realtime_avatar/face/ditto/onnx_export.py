@@ -1,10 +1,13 @@
 """Ditto's networks as ONNX files, for TensorRT; each is compared with PyTorch's before it counts.
 
-TensorRT's own part is short on purpose: it parses the files and builds one engine each. It
-was not run: no TensorRT that supports the GPU at hand could be had.
+TensorRT's own part is short on purpose: it parses the files and builds one engine each, in the
+precisions that the files are in.
 """
 
+import copy
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,11 @@ from realtime_avatar.face.ditto.checkpoint import Checkpoint
 TOLERANCE: Final = 2e-3
 """Largest relative error of an exported network in float32."""
 
+TOLERANCE_HALF: Final = 2e-2
+"""The same in float16."""
+
+_HALF: Final = ("warp_network", "decoder")  # the others are served in float32
+
 OPSET: Final = 20  # the first whose GridSample takes volumes
 
 
@@ -27,6 +35,8 @@ def export(
     side: int,
     report: Callable[[str, float], None],
     only: Collection[str] = (),
+    *,
+    half: bool = False,
 ) -> None:
     """Write one ONNX file for each network that a frame or a window goes through.
 
@@ -36,6 +46,7 @@ def export(
         side: Of the volume, places; 64 as published.
         report: Is told each name and its relative error against PyTorch.
         only: Names of networks, if not all are wanted.
+        half: Whether those that are served in float16 are written so.
 
     Raises:
         ConfigError: if the tools are missing, or a file does not compute the same.
@@ -68,10 +79,12 @@ def export(
     for name in only or networks:
         network, inputs = networks[name]
         path = folder / f"{name}.onnx"
-        report(name, _export(network, inputs, path))
+        report(name, _export(network, inputs, path, half=half and name in _HALF))
 
 
-def _export(network: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float:
+def _export(
+    network: nn.Module, inputs: tuple[Tensor, ...], path: Path, *, half: bool = False
+) -> float:
     try:
         import onnxscript
     except ImportError:
@@ -80,15 +93,17 @@ def _export(network: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> float
         ) from None
     del onnxscript
     network = network.float().cpu().eval()
+    with torch.inference_mode():
+        wanted = network(*inputs)
+    if half:
+        network, inputs = copy.deepcopy(network).half(), tuple(x.half() for x in inputs)
     torch.onnx.export(
         network, inputs, path, dynamo=True, opset_version=OPSET, external_data=False, verbose=False
     )
-    with torch.inference_mode():
-        wanted = network(*inputs)
     wanted = [wanted] if isinstance(wanted, Tensor) else list(wanted)
     found = _run(path, inputs)
     off = max(_relative(one, other.numpy()) for one, other in zip(found, wanted, strict=True))
-    if not off < TOLERANCE:
+    if not off < (TOLERANCE_HALF if half else TOLERANCE):
         raise ConfigError(f"{path.name} does not compute what PyTorch does: {off:.1e} off")
     return off
 
@@ -101,31 +116,45 @@ def _run(path: Path, inputs: tuple[Tensor, ...]) -> list[Any]:
     return list(session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)}))
 
 
+def tensorrt() -> Any:
+    """Return TensorRT's module, or TensorRT-RTX's.
+
+    Raises:
+        ConfigError: if neither is installed.
+    """
+    for name in ("tensorrt", "tensorrt_rtx"):
+        with suppress(ImportError):
+            return import_module(name)
+    raise ConfigError(
+        "there is no TensorRT; install it: pip install tensorrt, or tensorrt-rtx for GPUs with"
+        " RTX cores"
+    )
+
+
 def build(folder: Path) -> None:
-    """Build a TensorRT engine beside each ONNX file of a folder, in float16.
+    """Build a TensorRT engine beside each ONNX file of a folder.
 
     Raises:
         ConfigError: if TensorRT is missing or cannot take a file.
     """
-    try:
-        import tensorrt as trt  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise ConfigError("there is no TensorRT; install it: pip install tensorrt") from None
+    trt = tensorrt()
     logger = trt.Logger(trt.Logger.WARNING)
+    # RTX knows no other: in which precision is in the file.
+    typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     for path in sorted(folder.glob("*.onnx")):
         builder = trt.Builder(logger)
-        network = builder.create_network(0)
+        network = builder.create_network(typed)
         parser = trt.OnnxParser(network, logger)
         if not parser.parse_from_file(str(path)):
             raise ConfigError(f"TensorRT cannot take {path.name}: {parser.get_error(0)}")
-        config = builder.create_builder_config()
-        if path.stem in ("warp_network", "decoder"):  # the others are served in float32
-            config.set_flag(trt.BuilderFlag.FP16)
-        built = builder.build_serialized_network(network, config)
+        built = builder.build_serialized_network(network, builder.create_builder_config())
         if built is None:
             raise ConfigError(f"TensorRT could not build {path.name}")
         path.with_suffix(".engine").write_bytes(bytes(built))
 
 
 def _relative(found: Any, wanted: Any) -> float:
-    return float(np.linalg.norm(found - wanted) / max(float(np.linalg.norm(wanted)), 1e-12))
+    return float(
+        np.linalg.norm(found.astype(np.float32) - wanted)
+        / max(float(np.linalg.norm(wanted)), 1e-12)
+    )

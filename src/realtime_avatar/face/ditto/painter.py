@@ -20,6 +20,11 @@ from realtime_avatar.face.ditto.warp import WarpNetwork
 BATCHES: Final = (1, 2, 4, 8)
 """Sizes that are compiled and recorded; what is between is filled up."""
 
+KINDS: Final = ("picture", "small", "mouth")
+"""What may be painted: all; all, half as sharp; the mouth alone, half as sharp and from half as
+fine a volume, in a portrait that is still. The decoder's norms are of the whole picture, so that
+painting a part of it alone would give it other colours."""
+
 _SOFT: Final = 0.05  # of the square's side, in which it fades into the portrait
 
 Floats = NDArray[np.float32]
@@ -44,19 +49,25 @@ class Backdrop:
         grid, mask, rows, columns = _places(cut)
         self._part = (rows, columns)
         self._grid = torch.from_numpy(grid[None]).to(device)
-        self._mask = torch.from_numpy(mask[..., None]).to(device)
-        self._under = self._base[rows, columns].float() * (1 - self._mask)
+        base = self._base[rows, columns].float()
+        # How much of each pixel is pasted, and what is under it.
+        self._layers: dict[bool, tuple[Tensor, Tensor]] = {}
+        for mouth, share in ((False, mask), (True, mask * _oval(grid, cut.mouth))):
+            seen = torch.from_numpy(share[..., None]).to(device)
+            self._layers[mouth] = (255 * seen, base * (1 - seen))
 
-    def paste(self, face: Tensor) -> Tensor:
+    def paste(self, face: Tensor, *, mouth: bool = False) -> Tensor:
         """Return the picture, uint8 RGB (height, width, 3).
 
         Args:
             face: (3, side, side) in [0, 1], the square.
+            mouth: Whether nothing but the mouth of it.
         """
+        share, under = self._layers[mouth]
         placed = F.grid_sample(
             face[None].float(), self._grid, padding_mode="border", align_corners=False
         )
-        seen = placed[0].movedim(0, -1) * (255 * self._mask) + self._under
+        seen = placed[0].movedim(0, -1) * share + under
         picture = self._base.clone()
         picture[self._part] = seen.round().clamp(0, 255).to(torch.uint8)
         return picture
@@ -96,19 +107,22 @@ class Painter:
                 if weight.ndim == 4:
                     weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self._model.to(device, self.kind)
-        self._recorded: dict[tuple[str, int], Recorded] = {}
+        self._recorded: dict[tuple[str, int], Recorded[Tensor]] = {}
 
-    def prepare(self, slices: Tensor, batches: Sequence[int] = BATCHES) -> None:
+    def prepare(
+        self, slices: Tensor, batches: Sequence[int] = BATCHES, kinds: Sequence[str] = KINDS
+    ) -> None:
         """Compile and record. On a GPU the first time takes minutes, later ones seconds.
 
         Args:
             slices: An example, (depth, height, width, channels).
             batches: Sizes.
+            kinds: Which of `KINDS`.
         """
         if self.device.type != "cuda":
             return
         points = torch.zeros(21, 3, device=self.device)
-        for kind in ("picture", "small"):
+        for kind in kinds:
             for batch in batches:
                 work = compiled(getattr(self._model, kind))
                 examples = (part.expand(batch, *part.shape) for part in (slices, points, points))
@@ -116,7 +130,7 @@ class Painter:
 
     @torch.inference_mode()
     def paint(self, kind: str, jobs: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-        """Return the pictures of some jobs. `kind`: "picture", or "small" for half as sharp."""
+        """Return the pictures of some jobs. `kind`: one of `KINDS`."""
         faces = self.faces(
             kind,
             torch.stack([job.backdrop.slices for job in jobs]),
@@ -124,7 +138,8 @@ class Painter:
             torch.from_numpy(np.stack([job.driving for job in jobs])).to(self.device),
         )
         pictures = [
-            job.backdrop.paste(face) for job, face in zip(jobs, faces[: len(jobs)], strict=True)
+            job.backdrop.paste(face, mouth=kind == "mouth")
+            for job, face in zip(jobs, faces[: len(jobs)], strict=True)
         ]
         if self.device.type != "cuda":
             return [picture.numpy() for picture in pictures]
@@ -164,6 +179,11 @@ class _Both(nn.Module):
         """Return pictures of half the side, for a quarter of the decoder's time."""
         return self._decoder(F.avg_pool2d(self.warp(slices, source, driving), 2))
 
+    def mouth(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+        """Return pictures of half the side, for a quarter of all time."""
+        coarse = slices.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).mean((3, 5))
+        return self._decoder(self.warp(coarse, source, driving))
+
     def warp(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
         return self._warp(slices.permute(0, 4, 1, 2, 3), source, driving)
 
@@ -199,6 +219,19 @@ def nv12(picture: Tensor) -> Tensor:
     chroma = yuv[..., 1:].unflatten(1, (wide // 2, 2)).unflatten(0, (high // 2, 2)).mean((1, 3))
     planes = torch.cat([luma, (chroma + 128).flatten(1)])
     return planes.round().clamp(0, 255).to(torch.uint8)
+
+
+def _oval(grid: Floats, mouth: tuple[float, float, float, float]) -> Floats:
+    """Return 1 in the middle of a mouth, falling to 0 where its reach ends.
+
+    Args:
+        grid: (height, width, 2), places in the square, in [-1, 1].
+        mouth: See `Cut.mouth`.
+    """
+    x, y, wide, high = mouth
+    away = ((grid + 1) * 256 - (x, y)) / (wide, high)
+    inside = ((1 - np.linalg.norm(away, axis=-1)) / 0.4).clip(0, 1)
+    return (inside * inside * (3 - 2 * inside)).astype(np.float32)
 
 
 def _places(cut: Cut) -> tuple[Floats, Floats, slice, slice]:

@@ -1,7 +1,7 @@
 """From a portrait to what Ditto moves: a square cut upright around the face, and its way back."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from realtime_avatar.face.ditto.pose import Source
 from realtime_avatar.face.enrol import only_face, place, resample
 from realtime_avatar.face.landmarks import FaceLandmarker, Landmarks
 from realtime_avatar.face.quality import judge
+from realtime_avatar.face.rig import PhotoRig
 
 _SIDE: Final = 2.3  # of the square, over the longer side of the face
 _HIGHER: Final = 0.125  # of the square's side: more hair than collar
@@ -34,6 +35,8 @@ class Cut:
         way: float64 (2, 3), from the square's pixels, as 512 a side, to the frame's.
         eyes: float32 (8,), see `condition.eyes`.
         remarks: What a better portrait would do better.
+        mouth: Centre x and y of what moves in speech, and how far it reaches to the sides and
+            up or down, in the square's pixels, as 512 a side.
     """
 
     frame: NDArray[np.uint8]
@@ -41,6 +44,7 @@ class Cut:
     way: NDArray[np.float64]
     eyes: Floats
     remarks: tuple[str, ...]
+    mouth: tuple[float, float, float, float] = (256, 330, 100, 80)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +55,13 @@ class DittoRig:
         cut: The portrait.
         source: What the networks measured on it.
         slices: float16 (depth, height, width, channels), what it looks like.
+        photo: The same for the mesh face, which is there when the device is not.
     """
 
     cut: Cut
     source: Source
     slices: NDArray[np.float16]
+    photo: PhotoRig
 
 
 def cut(
@@ -90,7 +96,18 @@ def cut(
     flat = points @ inverse[:, :2].T + inverse[:, 2]
     depth = face.points[:, 2:] * scale / np.linalg.norm(way[:, 0])
     there = Landmarks(np.concatenate([flat, depth], 1).astype(np.float32), face.weights, face.score)
-    return Cut(frame, np.asarray(square, np.uint8), way, eyes(there), quality.remarks)
+    return Cut(frame, np.asarray(square, np.uint8), way, eyes(there), quality.remarks, _mouth(flat))
+
+
+def _mouth(points: NDArray[Any]) -> tuple[float, float, float, float]:
+    """Return `Cut.mouth` from landmarks in the square."""
+    corners, lips = points[list(_MOUTH)], points[[0, 17]]
+    wide = float(np.linalg.norm(corners[1] - corners[0]))
+    high = max(float(lips[1, 1] - lips[0, 1]), 0.3 * wide)
+    chin = float(points[152, 1])
+    # From below the nose to the chin, which sinks with the jaw.
+    top, bottom = float(lips[0, 1]) - 0.5 * high, chin + 0.3 * wide
+    return float(corners[:, 0].mean()), (top + bottom) / 2, 1.1 * wide, (bottom - top) / 2
 
 
 def _way(points: NDArray[np.float32]) -> NDArray[np.float64]:

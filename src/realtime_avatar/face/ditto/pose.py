@@ -92,5 +92,13 @@ def driven(source: Source, motion: Floats, first: Floats) -> Floats:
     return moved.astype(np.float32)
 
 
+def still(source: Source, moved: Floats) -> Floats:
+    """Return a motion of `driven` with all but the lips as the portrait has it."""
+    kept = np.repeat(source.motion[None], len(moved), 0)
+    lips = [EXPRESSION.start + 3 * keypoint + axis for keypoint in _LIPS for axis in range(3)]
+    kept[:, lips] = moved[:, lips]
+    return kept
+
+
 def _matrix(*numbers: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack(numbers, -1).reshape(*numbers[0].shape, 3, 3)

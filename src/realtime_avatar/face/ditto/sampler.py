@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from realtime_avatar.face.ditto.denoiser import MotionDenoiser
+from realtime_avatar.face.ditto.denoiser import MotionDenoiser, Prepared
 
 LEVELS = 1000
 """Of noise, in training."""
@@ -80,9 +80,31 @@ def sample(
         fresh: The same for each step, (steps, batch or 1, 80, 265); the last is not used.
     """
     kind = model.final_layer.weight.dtype
-    start, keys, values, film = model.prepare(cond_frame.to(kind), cond.to(kind), plan.times)
-    x = begin
-    for step in range(len(plan.times)):
+    prepared = model.prepare(cond_frame.to(kind), cond.to(kind), plan.times)
+    return advance(model, plan, prepared, begin, fresh, range(len(plan.times)))
+
+
+def advance(
+    model: MotionDenoiser,
+    plan: Schedule,
+    prepared: Prepared,
+    x: Tensor,
+    fresh: Tensor,
+    steps: range,
+) -> Tensor:
+    """Do some of the steps; see `sample`.
+
+    Args:
+        model: In the precision that is wanted.
+        plan: All steps.
+        prepared: By the model, for all steps.
+        x: float32, (batch, 80, 265), as the step before left it.
+        fresh: See `sample`.
+        steps: Which to do.
+    """
+    kind = model.final_layer.weight.dtype
+    start, keys, values, film = prepared
+    for step in steps:
         motion = model.step(x.to(kind), start, keys[step], values[step], film[step]).float()
         told, noisy, more = plan.factors[step]
         x = told * motion + noisy * x + more * fresh[step]

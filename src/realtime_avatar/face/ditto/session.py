@@ -13,13 +13,15 @@ from realtime_avatar.engines.executor import Seat
 from realtime_avatar.engines.ports import Presence
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.face.continuity import Continuity
+from realtime_avatar.face.ditto.arkit import mesh_motion
 from realtime_avatar.face.ditto.condition import SOUND, Wanted
 from realtime_avatar.face.ditto.denoiser import FPS
 from realtime_avatar.face.ditto.device import DittoDevice
 from realtime_avatar.face.ditto.hubert import NOW, Ears, Encoder
-from realtime_avatar.face.ditto.painter import Backdrop, Picture
+from realtime_avatar.face.ditto.ladder import COLUMNS, Ladder
+from realtime_avatar.face.ditto.painter import Backdrop
 from realtime_avatar.face.ditto.portrait import DittoRig
-from realtime_avatar.face.ditto.pose import driven, keypoints
+from realtime_avatar.face.ditto.pose import driven, keypoints, still
 from realtime_avatar.face.ditto.windows import NEW, MotionStream, Window
 from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.frames import FrameCutter
@@ -27,7 +29,7 @@ from realtime_avatar.media.shot import Shot
 
 Floats = NDArray[np.float32]
 
-_PICTURES: Final = ("picture", "small")
+_WINDOW_S: Final = 0.1  # that a window of motion may take, so that others' pictures come between
 _FELT: Final = {
     "neutral": "neutral", "warm": "happy", "happy": "happy", "concerned": "sad",
     "surprised": "surprise", "sad": "sad",
@@ -68,9 +70,10 @@ class DittoFace:
     def __init__(self, rig: DittoRig, tools: Tools, seat: Seat[Any, Any], fps: int) -> None:
         self._rig, self._tools, self._seat, self._fps = rig, tools, seat, fps
         painter = tools.device.painter
-        self._backdrop = Backdrop(rig.cut, rig.slices, painter.device, painter.kind)
         source = rig.source
         self._source = keypoints(source.motion[None], source.kp)[0]
+        backdrop = Backdrop(rig.cut, rig.slices, painter.device, painter.kind)
+        self._ladder = Ladder(seat, tools.device.kinds, backdrop, self._source, rig.photo, fps)
         self._quiet = np.concatenate([tools.silence, self._about(tools.emotion)])
         self._life = MotionStream(self._window, source.motion, self._quiet, tools.limits)
         self._first: Floats | None = None  # the generated motion that the portrait stands for
@@ -157,30 +160,34 @@ class DittoFace:
             yield Shot(audio, frame)
 
     async def _keypoints(self, stream: MotionStream, cond: Floats) -> Floats:
-        """Return where keypoints are in the next frames, (frames, 63)."""
+        """Return what is seen in the next frames, (frames, 184); see `ladder.COLUMNS`."""
         motion = await stream.extend(cond)
         if self._first is None and len(motion):
             self._first = motion[0]
         first, source = self._first, self._rig.source
         if first is None:
-            return np.zeros((0, 63), np.float32)
+            return np.zeros((0, COLUMNS[-1]), np.float32)
 
         def work() -> Floats:
-            placed = keypoints(driven(source, motion, first), source.kp)
-            return self._tools.device.stitch(self._source, placed).reshape(-1, 63)
+            moved = driven(source, motion, first)
+            placed = keypoints(moved, source.kp)
+            stitched = self._tools.device.stitch(self._source, placed)
+            speaking = keypoints(still(source, moved), source.kp)
+            return np.concatenate(
+                [stitched.reshape(-1, 63), speaking.reshape(-1, 63), mesh_motion(motion, first)], 1
+            )
 
         return await step(work)
 
     async def _window(self, window: Window) -> Floats:
-        found = await self._seat.do(window, current_time(), "motion", must=True)
+        due = max(current_time(), self._due) + _WINDOW_S
+        found = await self._seat.do(window, due, "motion", must=True)
         assert found is not None
         return found[1]
 
     async def _picture(self, row: Floats, *, must: bool) -> NDArray[np.uint8] | None:
         self._due = max(current_time(), self._due) + 1 / self._fps
-        job = Picture(self._backdrop, self._source, row.reshape(21, 3))
-        found = await self._seat.do(job, self._due, *_PICTURES, must=must)
-        return None if found is None else found[1]
+        return await self._ladder.paint(row, self._due, must=must)
 
     def _about(self, emotion: str) -> Floats:
         return self._tools.wanted.of(self._rig.cut.eyes, self._rig.source.kp, emotion)
