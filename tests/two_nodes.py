@@ -25,14 +25,12 @@ class TwoNodes:
 
     @asynccontextmanager
     async def engine(
-        self, kind: Kind, name: str, context: Context, *, cover: str = "", **wanted: Any
+        self, kind: Kind, name: str, context: Context, *, cover: str = "", **wanted: float
     ) -> AsyncGenerator[Any]:
         """Have an engine run here; `wanted`: fields of `Replicas`."""
-        from ray import serve
-
         from realtime_avatar.engines.cluster import Engines
 
-        replicas = Replicas(**{"cpus": 0, "patience_seconds": 20} | wanted)
+        replicas = Replicas.model_validate({"cpus": 0, "patience_seconds": 20} | wanted)
         settings = Cluster(address=self.ray.address, engines={name: replicas}, cover=cover)
         engines = await to_thread.run_sync(Engines, settings)
         made = await to_thread.run_sync(engines.load, kind, name, context)
@@ -40,7 +38,14 @@ class TwoNodes:
             yield made
         finally:
             with CancelScope(shield=True):
-                await to_thread.run_sync(serve.delete, f"avatar-{kind}-{name}", False)
+                await to_thread.run_sync(made.close)
+                await self.gone(kind, name)
+
+    async def gone(self, kind: Kind, name: str) -> None:
+        """Have an engine run no longer."""
+        from ray import serve
+
+        await to_thread.run_sync(serve.delete, f"avatar-{kind}-{name}")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ here they are only configured.
 import logging
 import os
 from collections.abc import Mapping
+from threading import Event, Lock
 from typing import Any, Final, cast
 
 from realtime_avatar.config import Cluster, Replicas
@@ -23,8 +24,12 @@ from realtime_avatar.engines.remote import (
     RemoteVoice,
 )
 from realtime_avatar.engines.remote_face import RemoteFace
+from realtime_avatar.engines.wire import About, Failed
 from realtime_avatar.errors import ConfigError
 
+_DEFINING = Lock()  # Ray Serve's deployments cannot be defined in two threads at once
+_LOOK_BACK: Final = 11.0  # seconds that Ray Serve looks back at least, to scale
+_FINISHED: Final = 0.2  # seconds between two looks whether a replica has started or finished
 _BESIDES: Final = 8
 """Requests of one session that may be on their way to a replica at once."""
 
@@ -113,6 +118,7 @@ def deploy(kind: Kind, name: str, context: Context, settings: Cluster) -> Remote
         AvatarError: if it cannot be loaded, and why.
     """
     from ray import serve
+    from ray.exceptions import RayError
     from ray.serve.config import RequestRouterConfig
     from ray.serve.exceptions import RayServeException
 
@@ -120,28 +126,58 @@ def deploy(kind: Kind, name: str, context: Context, settings: Cluster) -> Remote
     plan = Plan(
         kind, name, dict(context.options), context.threads, wanted.sessions, settings.frames
     )
-    deployment = serve.deployment(
-        name=f"{kind}-{name}",
-        max_ongoing_requests=_BESIDES * wanted.sessions + _BESIDES,
-        ray_actor_options={"num_cpus": wanted.cpus, "num_gpus": wanted.gpus},
-        autoscaling_config=dict(scaling(wanted)),
-        health_check_period_s=wanted.check_seconds,
-        health_check_timeout_s=3 * wanted.check_seconds,
-        graceful_shutdown_timeout_s=wanted.finish_seconds,
-        request_router_config=RequestRouterConfig(
-            request_router_class=cast("Any", "realtime_avatar.engines.affinity.Affinity")
-        ),
-        logging_config={"encoding": "TEXT", "log_level": "WARNING", "enable_access_log": False},
-    )(EngineReplica)
     application = f"avatar-{kind}-{name}"
+    others = application in serve.status().applications  # of another server, or an older version
+    with _DEFINING:
+        deployment = serve.deployment(
+            name=f"{kind}-{name}",
+            max_ongoing_requests=_BESIDES * wanted.sessions + _BESIDES,
+            ray_actor_options={"num_cpus": wanted.cpus, "num_gpus": wanted.gpus},
+            autoscaling_config=dict(scaling(wanted)),
+            health_check_period_s=wanted.check_seconds,
+            health_check_timeout_s=3 * wanted.check_seconds,
+            graceful_shutdown_timeout_s=wanted.finish_seconds,
+            graceful_shutdown_wait_loop_s=_FINISHED,
+            request_router_config=RequestRouterConfig(
+                request_router_class=cast("Any", "realtime_avatar.engines.affinity.Affinity")
+            ),
+            logging_config={
+                "encoding": "TEXT", "log_level": "WARNING", "enable_access_log": False
+            },
+        )(EngineReplica)  # fmt: skip
+        target = serve.RunTarget(deployment.bind(plan), name=application, route_prefix=None)
+        [handle] = serve.run_many([target], wait_for_applications_running=False)
     try:
-        handle = serve.run(
-            deployment.bind(plan), name=application, route_prefix=None, blocking=False
-        )
-        about = handle.about.remote().result(timeout_s=wanted.start_seconds)
-    except (RayServeException, RuntimeError, TimeoutError) as error:
-        raise ConfigError(f"the {kind} engine {name!r} does not start: {error}") from error
+        about = _asked(handle, application, wanted.start_seconds)
+    except (RayError, RayServeException, RuntimeError, TimeoutError) as error:
+        why = str(error) or f"not within {wanted.start_seconds:g} seconds"
+        about = Failed(ConfigError(f"the {kind} engine {name!r} does not start: {why}"))
+    if isinstance(about, Failed):
+        if not others:
+            serve.delete(application)
+        raise about.error
     return Remote(kind, handle, about, wanted.patience_seconds, wanted.start_seconds)
+
+
+def _asked(handle: Any, application: str, seconds: float) -> About | Failed:
+    """Return what the first replica says of itself, when there is one.
+
+    Raises:
+        RuntimeError: if it does not start.
+        TimeoutError: if it does not in time.
+    """
+    from ray import serve
+    from ray.serve.exceptions import DeploymentUnavailableError
+
+    for _ in range(max(1, round(seconds / _FINISHED))):
+        try:
+            return handle.about.remote().result(timeout_s=seconds)
+        except DeploymentUnavailableError:  # it is not known yet, or never will be
+            found = serve.status().applications[application]
+            if found.status == "DEPLOY_FAILED":
+                raise RuntimeError(found.message.strip().rpartition("\n")[2]) from None
+            Event().wait(_FINISHED)
+    raise TimeoutError
 
 
 def scaling(wanted: Replicas) -> Mapping[str, Any]:
@@ -153,4 +189,5 @@ def scaling(wanted: Replicas) -> Mapping[str, Any]:
         "target_ongoing_requests": max(1, round(0.8 * wanted.sessions)),
         "upscale_delay_s": 1,
         "downscale_delay_s": wanted.idle_seconds,
+        "look_back_period_s": min(30.0, max(_LOOK_BACK, wanted.idle_seconds)),
     }

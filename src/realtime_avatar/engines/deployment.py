@@ -38,7 +38,7 @@ from realtime_avatar.engines.wire import (
     in_words,
     pack,
 )
-from realtime_avatar.errors import CapacityError
+from realtime_avatar.errors import AvatarError, CapacityError
 from realtime_avatar.models.store import ModelStore
 
 _LEASE: Final = 600.0  # seconds without a word after which a session is given up
@@ -74,21 +74,28 @@ class Plan:
 class EngineReplica:
     """Holds one engine and the sessions that are open on it.
 
-    Raises:
-        AvatarError: if the engine cannot be loaded.
+    An engine that cannot be loaded is no error here, as Ray Serve would only try again: whoever
+    asks is told.
     """
 
     def __init__(self, plan: Plan) -> None:
         store = ModelStore(plan.models, offline=plan.offline)
         self._plan = plan
-        self._engine = load(plan.kind, plan.name, Context(store, plan.threads, plan.options))
+        self._engine: Any = None
+        self._broken: AvatarError | None = None
+        try:
+            self._engine = load(plan.kind, plan.name, Context(store, plan.threads, plan.options))
+        except AvatarError as error:
+            self._broken = error
         self._held: dict[str, _Held] = {}
         self._rigs: OrderedDict[str, Any] = OrderedDict()
         self._log = structlog.stdlib.get_logger("realtime_avatar")
 
-    async def about(self) -> About:
+    async def about(self) -> About | Failed:
         """Return what there is to know of the engine."""
         engine = self._engine
+        if self._broken is not None:
+            return Failed(self._broken)
         return About(
             tuple(getattr(engine, "languages", ())),
             tuple(getattr(engine, "speakers", ())),
@@ -125,6 +132,9 @@ class EngineReplica:
             options: Of the engine's `open`.
             after: Of a face: what another replica made last.
         """
+        if self._broken is not None:
+            yield Gone()  # others may have what this machine has not
+            return
         if len(self._held) >= self._plan.sessions:
             what = f"{self._plan.kind} {self._plan.name!r}"
             yield Failed(CapacityError(f"the {what} has no room for another", _RETRY_S))

@@ -82,7 +82,8 @@ class RemoteEngine:
         self._remote = remote
 
     def close(self) -> None:
-        """The replicas belong to the cluster."""
+        """Let go of the line; the replicas belong to the cluster."""
+        self._remote.handle.shutdown()
 
 
 class _Losses:

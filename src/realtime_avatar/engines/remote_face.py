@@ -51,6 +51,8 @@ class RemoteFace(RemoteEngine):
         self._cover = cover
 
     def close(self) -> None:
+        """Let go of the line, and of the cover."""
+        super().close()
         if self._cover is not None:
             self._cover.close()
 
