@@ -65,6 +65,9 @@ ELSEWHERE: dict[Kind, set[str]] = {
 }
 """Those that run on a cluster, too: all but those whose libraries are stand-ins in this process."""
 
+ELSEWHERE_AT_ONCE = {"fake", "hibari", "scripted", "silero"}
+"""Of them, those that every run of the tests takes; the others wait for `-m load`."""
+
 WEIGHTLESS = {
     "fake",
     "gemini",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from anyio import to_thread
 
-from engines_under_test import ELSEWHERE, ENGINES, SERVERS, resolved
+from engines_under_test import ELSEWHERE, ELSEWHERE_AT_ONCE, ENGINES, SERVERS, resolved
 from realtime_avatar.engines.registry import Context, Kind, load
 from realtime_avatar.models.store import ModelStore
 from two_nodes import TwoNodes
@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     pytest.param(
                         (*engine, True),
                         id=f"{engine[0]}-on-a-cluster",
-                        marks=[*_marks(engine[0]), pytest.mark.cluster],
+                        marks=[*_marks(engine[0]), *_marks_elsewhere(engine[0])],
                     )
                     for engine in engines
                     if engine[0] in ELSEWHERE[kind]
@@ -41,6 +41,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
     return [] if name == "fake" else [pytest.mark.weights]
+
+
+def _marks_elsewhere(name: str) -> list[pytest.MarkDecorator]:
+    at_once = name in ELSEWHERE_AT_ONCE
+    return [pytest.mark.cluster] if at_once else [pytest.mark.cluster, pytest.mark.load]
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,10 @@ import pytest
 from anyio import to_thread
 
 from realtime_avatar.config import Cluster, Replicas, Settings
+from realtime_avatar.dialogue import events
 from realtime_avatar.dialogue.ensemble import Ensemble
-from realtime_avatar.dialogue.one_shot import answer_file
+from realtime_avatar.dialogue.one_shot import answer_file, enrol
+from realtime_avatar.dialogue.session import open_session
 from realtime_avatar.engines.ports import SpeechEnd, SpeechStart
 from realtime_avatar.engines.registry import KINDS, Context
 from realtime_avatar.engines.remote import RemoteEngine
@@ -302,6 +304,19 @@ async def test_a_question_is_answered_by_engines_elsewhere(
         film = await answer_file(
             ensemble, recordings / "arctic_a0009.wav", tmp_path / "answer.mp4", (128, 128)
         )
+        rig = await enrol(ensemble, (128, 128))
+        async with open_session(ensemble, rig) as session, anyio.create_task_group() as tasks:
+            tasks.start_soon(session.run)
+            session.command(events.Say(text="Hi"))
+            heard = ""
+            with anyio.fail_after(30):
+                async for event in session.events:
+                    assert not isinstance(event, events.Problem)
+                    if isinstance(event, events.Finished):
+                        heard = event.heard
+                        break
+            tasks.cancel_scope.cancel()
+        assert heard == "You said: Hi"
     assert film.question == "hello there"
     assert film.answer == "You said: hello there"
     assert film.seconds == pytest.approx(0.4, abs=0.05)
