@@ -196,7 +196,7 @@ async def test_another_session_goes_on_from_it(
         first = await stranger.idle()
     steps = [difference(one, two) for one, two in pairwise(seen)]
     jump = difference(seen[-1], later)
-    assert jump < max(steps)
+    assert jump < 1.5 * max(steps)
     assert jump < difference(seen[-1], first) / 2
 
 
