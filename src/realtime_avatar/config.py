@@ -103,12 +103,13 @@ class Replicas(BaseModel):
 
     Attributes:
         sessions: That one replica holds at most.
-        cpus: Cores that each replica is promised.
+        cpus: Cores that each replica is promised, and computes with.
         gpus: GPUs, or a part of one.
         least: Replicas; with 0 there is none while nobody needs one.
         most: Replicas.
         idle_seconds: After so long with less to do there is one less.
-        patience_seconds: A replica that owes an answer for so long is left for another.
+        patience_seconds: A replica that owes an answer for so long is left for another; by
+            default as its kind of engine allows: a face a second, a chat a minute.
         start_seconds: One that starts may take.
         check_seconds: Between two looks whether it is well.
         finish_seconds: That one which is replaced may take to finish.
@@ -122,7 +123,7 @@ class Replicas(BaseModel):
     least: int = Field(default=1, ge=0)
     most: int = Field(default=1, ge=1)
     idle_seconds: float = Field(default=300, gt=0)
-    patience_seconds: float = Field(default=5, gt=0)
+    patience_seconds: float | None = Field(default=None, gt=0)
     start_seconds: float = Field(default=120, gt=0)
     check_seconds: float = Field(default=2, gt=0)
     finish_seconds: float = Field(default=20, ge=0)

@@ -167,8 +167,9 @@ async def test_speech_starts_and_ends_once_though_its_replica_is_killed(
 
 
 @pytest.mark.weights
-async def test_another_face_covers_for_one_that_is_lost_until_it_is_back(
-    two_nodes: TwoNodes, context: Context, speech_like: SpeechLike
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_another_face_covers_for_one_that_is_lost_or_slow_until_it_is_back(
+    two_nodes: TwoNodes, context: Context, speech_like: SpeechLike, how: signal.Signals
 ):
     async def endless() -> AsyncGenerator[Audio]:
         start = 0
@@ -181,17 +182,21 @@ async def test_another_face_covers_for_one_that_is_lost_until_it_is_back(
     def plain(shot: Shot) -> bool:  # the fake face has one colour, a photograph many
         return shot.frame is not None and int(np.ptp(shot.frame[..., 0])) < 8
 
-    async with two_nodes.engine("face", "fake", context, cover="photo") as engine:
+    covered = two_nodes.engine("face", "fake", context, cover="photo", patience_seconds=0.5)
+    async with covered as engine:
         rig = await engine.enrol(read_portrait(default_portrait()), size=(256, 256))
         async with engine.open(rig) as face:
             assert np.ptp((await face.idle())[..., 0]) < 8
-            shots: list[Shot] = []
+            shots, process = list[Shot](), 0
             with anyio.fail_after(60):
                 async with aclosing(face.animate(endless())) as speech:
                     async for shot in speech:
                         shots.append(shot)
                         if len(shots) == 10:
-                            os.kill((await about(engine, face)).process, signal.SIGKILL)
+                            process = (await about(engine, face)).process
+                            os.kill(process, how)
+                        if len(shots) == 50 and how == signal.SIGSTOP:
+                            os.kill(process, signal.SIGCONT)
                         if len(shots) > 30 and plain(shot):
                             break
             assert np.ptp((await face.idle())[..., 0]) < 8
@@ -305,10 +310,10 @@ async def test_a_question_is_answered_by_engines_elsewhere(
             ensemble, recordings / "arctic_a0009.wav", tmp_path / "answer.mp4", (128, 128)
         )
         rig = await enrol(ensemble, (128, 128))
+        heard = ""
         async with open_session(ensemble, rig) as session, anyio.create_task_group() as tasks:
             tasks.start_soon(session.run)
             session.command(events.Say(text="Hi"))
-            heard = ""
             with anyio.fail_after(30):
                 async for event in session.events:
                     assert not isinstance(event, events.Problem)

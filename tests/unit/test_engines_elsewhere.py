@@ -82,6 +82,7 @@ def test_audio_is_cut_with_its_phonemes_and_without_its_text():
 
 async def test_a_stream_is_given_again_from_where_it_is_needed():
     replay = Replay(stream(range(6)))
+    first, again = list[int](), list[int]()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(replay.read)
         first = [item async for item in head(replay, 4)]

@@ -26,7 +26,11 @@ from realtime_avatar.engines.remote import (
 from realtime_avatar.engines.remote_face import RemoteFace
 from realtime_avatar.engines.wire import About, Failed
 from realtime_avatar.errors import ConfigError
+from realtime_avatar.models.store import ModelStore
 
+_PATIENCE: Final[Mapping[Kind, float]] = {
+    "detector": 2, "recognizer": 20, "endpointer": 2, "chat": 60, "voice": 10, "face": 1,
+}  # fmt: skip
 _DEFINING = Lock()  # Ray Serve's deployments cannot be defined in two threads at once
 _LOOK_BACK: Final = 11.0  # seconds that Ray Serve looks back at least, to scale
 _FINISHED: Final = 0.2  # seconds between two looks whether a replica has started or finished
@@ -95,7 +99,8 @@ def join(address: str) -> None:
         raise ConfigError(
             "--cluster needs Ray; install it: pip install 'realtime-avatar[cluster]'"
         ) from None
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)  # a lost replica is no news to us
+    for name in ("ray", "ray.serve"):  # a lost replica is no news to us
+        logging.getLogger(name).setLevel(logging.ERROR)
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
         if not ray.is_initialized():
@@ -123,9 +128,12 @@ def deploy(kind: Kind, name: str, context: Context, settings: Cluster) -> Remote
     from ray.serve.exceptions import RayServeException
 
     wanted = settings.engines.get(f"{kind}.{name}") or settings.engines.get(name) or Replicas()
+    threads = max(1, round(wanted.cpus)) if wanted.cpus else context.threads
     plan = Plan(
-        kind, name, dict(context.options), context.threads, wanted.sessions, settings.frames
-    )
+        kind, name, dict(context.options), threads, wanted.sessions, settings.frames,
+        None if context.store.root == ModelStore().root else context.store.root,
+        context.store.offline,
+    )  # fmt: skip
     application = f"avatar-{kind}-{name}"
     others = application in serve.status().applications  # of another server, or an older version
     with _DEFINING:
@@ -156,7 +164,8 @@ def deploy(kind: Kind, name: str, context: Context, settings: Cluster) -> Remote
         if not others:
             serve.delete(application)
         raise about.error
-    return Remote(kind, handle, about, wanted.patience_seconds, wanted.start_seconds)
+    patience = wanted.patience_seconds or _PATIENCE[kind]
+    return Remote(kind, handle, about, patience, wanted.start_seconds)
 
 
 def _asked(handle: Any, application: str, seconds: float) -> About | Failed:

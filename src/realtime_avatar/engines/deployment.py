@@ -57,7 +57,7 @@ class Plan:
         threads: How many it may compute with.
         sessions: At most so many at once.
         frames: How its pictures travel.
-        models: Folder of the model store; by default in the user's cache.
+        models: Folder of the model store; by default in the cache of the user of each machine.
         offline: Whether to fetch nothing.
     """
 
