@@ -1,6 +1,7 @@
 """What the adapters of engines on other machines are made of; the whole is in test_cluster."""
 
 import pickle
+import sys
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from realtime_avatar.config import load_settings
+from realtime_avatar.engines.cluster import join
 from realtime_avatar.engines.remote import _Said
 from realtime_avatar.engines.replay import Replay
 from realtime_avatar.engines.wire import Frames, Picture, pack, unpack
@@ -178,6 +180,12 @@ def test_a_chunk_of_which_half_was_heard_is_cut():
         (15, 5, ""),
         (20, 10, "three "),
     ]
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"realtime-avatar\[cluster\]"):
+        join("")
 
 
 def test_settings_of_the_cluster():
