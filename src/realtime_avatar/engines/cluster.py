@@ -34,8 +34,9 @@ _PATIENCE: Final[Mapping[Kind, float]] = {
 _DEFINING = Lock()  # Ray Serve's deployments cannot be defined in two threads at once
 _LOOK_BACK: Final = 11.0  # seconds that Ray Serve looks back at least, to scale
 _FINISHED: Final = 0.2  # seconds between two looks whether a replica has started or finished
-_BESIDES: Final = 8
-"""Requests of one session that may be on their way to a replica at once."""
+_REQUESTS: Final = 10_000
+"""Of one replica, at most. It counts its sessions itself: one that Ray Serve took for full would
+not be asked even what its own sessions ask."""
 
 
 class Engines:
@@ -99,7 +100,7 @@ def join(address: str) -> None:
         raise ConfigError(
             "--cluster needs Ray; install it: pip install 'realtime-avatar[cluster]'"
         ) from None
-    for name in ("ray", "ray.serve"):  # a lost replica is no news to us
+    for name in ("ray", "ray._private.worker", "ray.serve"):  # a lost replica is no news to us
         logging.getLogger(name).setLevel(logging.ERROR)
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     try:
@@ -139,7 +140,7 @@ def deploy(kind: Kind, name: str, context: Context, settings: Cluster) -> Remote
     with _DEFINING:
         deployment = serve.deployment(
             name=f"{kind}-{name}",
-            max_ongoing_requests=_BESIDES * wanted.sessions + _BESIDES,
+            max_ongoing_requests=_REQUESTS,
             ray_actor_options={"num_cpus": wanted.cpus, "num_gpus": wanted.gpus},
             autoscaling_config=dict(scaling(wanted)),
             health_check_period_s=wanted.check_seconds,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import structlog
 from anyio import (
     BrokenResourceError,
@@ -26,6 +27,7 @@ from anyio import (
 
 from realtime_avatar.engines.ports import RefiningVoiceEngine, ResumableFace
 from realtime_avatar.engines.registry import Context, Kind, load
+from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.wire import (
     About,
     Failed,
@@ -39,6 +41,7 @@ from realtime_avatar.engines.wire import (
     pack,
 )
 from realtime_avatar.errors import AvatarError, CapacityError
+from realtime_avatar.media import Shot
 from realtime_avatar.models.store import ModelStore
 
 _LEASE: Final = 600.0  # seconds without a word after which a session is given up
@@ -116,9 +119,9 @@ class EngineReplica:
     async def refine(self, *args: Any) -> AsyncGenerator[Message]:
         """Better the likeness of a voice."""
         try:
-            async with aclosing(self._engine.refine(*args)) as steps:
-                async for step in steps:
-                    yield Item(step)
+            async with aclosing(self._engine.refine(*args)) as refinements:
+                async for refinement in refinements:
+                    yield Item(refinement)
         except Exception as error:
             yield self._failed(error)
 
@@ -192,7 +195,7 @@ class EngineReplica:
                     async for item in items:
                         line.made += 1
                         held.made[verb] = (number, line.made)
-                        yield self._item(held, item)
+                        yield await self._item(held, item)
                         await line.room(window)
             except Exception as error:
                 yield self._failed(error)
@@ -229,16 +232,18 @@ class EngineReplica:
         held.heard_from()
         held.tell_unseen(shown)
         try:
-            return self._item(held, await getattr(held.engine, verb)(*args))
+            return await self._item(held, await getattr(held.engine, verb)(*args))
         except Exception as error:
             return self._failed(error)
 
-    def _item(self, held: "_Held", value: Any) -> Item:
+    async def _item(self, held: "_Held", value: Any) -> Item:
         engine = held.engine
         after = engine.after if isinstance(engine, ResumableFace) else None
         fresh = after is not held.after
         held.after = after
-        return Item(pack(value, self._plan.frames), after if fresh else None)
+        if isinstance(value, Shot | np.ndarray):
+            value = await step(lambda: pack(value, self._plan.frames))
+        return Item(value, after if fresh else None)
 
     def _failed(self, error: Exception) -> Failed:
         said = in_words(self._plan.kind, error)

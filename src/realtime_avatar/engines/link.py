@@ -11,8 +11,10 @@ from anyio import CancelScope, create_task_group, current_time, fail_after, slee
 from anyio.abc import TaskGroup
 
 from realtime_avatar.engines.replay import Replay
-from realtime_avatar.engines.wire import Failed, Gone, Item, Opened, unpack
+from realtime_avatar.engines.runtime import step
+from realtime_avatar.engines.wire import Failed, Gone, Item, Opened, Picture, unpack
 from realtime_avatar.errors import EngineError
+from realtime_avatar.media import Shot
 
 T = TypeVar("T")
 
@@ -85,7 +87,7 @@ class Link:
         self._hold = handle.remote(self._session, self._options, self.after)
         try:
             with fail_after(self._starting):
-                self.opened = self._value(await self._answer(anext(self._hold)))
+                self.opened = await self._value(await self._answer(anext(self._hold)))
         except TimeoutError:
             self.close()
             raise EngineError(self._stage, "no machine of the cluster started in time") from None
@@ -121,7 +123,7 @@ class Link:
         response = handle.remote(self._session, verb, args, shown)
         try:
             with fail_after(self._patience):
-                return self._value(await self._answer(response))
+                return await self._value(await self._answer(response))
         except TimeoutError:
             response.cancel()
             raise Lost("no answer in time") from None
@@ -172,7 +174,7 @@ class Link:
                     if feeding.error is not None:
                         raise feeding.error
                     raise Lost("no answer in time")
-                value = self._value(message)
+                value = await self._value(message)
                 seen = feeding.seen = feeding.seen + 1
                 yield value
                 if seen % max(1, window // 2) == 0:
@@ -229,12 +231,14 @@ class Link:
         replica = self.opened.replica
         return self._handle.options(stream=stream, method_name=method, session_id=replica)
 
-    def _value(self, message: Any) -> Any:
+    async def _value(self, message: Any) -> Any:
         match message:
             case Item(value, after):
                 if after is not None:
                     self.after = after
-                return unpack(value)
+                if isinstance(value, Shot | Picture):
+                    return await step(lambda: unpack(value))
+                return value
             case Failed(error):
                 raise error
             case Gone():

@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
+from anyio import fail_after
+
 from realtime_avatar.engines.link import Link, Lost, answer, linked
 from realtime_avatar.engines.ports import (
     Message,
@@ -64,9 +66,12 @@ class Remote:
         for _ in range(_LOSSES):
             try:
                 handle = self.handle.options(method_name=method)
-                message = await answer(handle.remote(*args, **options), self.kind)
+                with fail_after(self.starting):
+                    message = await answer(handle.remote(*args, **options), self.kind)
             except Lost:
                 continue
+            except TimeoutError:
+                break
             if isinstance(message, Failed):
                 raise message.error
             return message.value if isinstance(message, Item) else message

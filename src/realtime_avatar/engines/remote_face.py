@@ -15,7 +15,7 @@ from realtime_avatar.engines.ports import Face, FaceEngine, Presence, Rig
 from realtime_avatar.engines.remote import Remote, RemoteEngine
 from realtime_avatar.engines.replay import Replay
 from realtime_avatar.engines.wire import Shared
-from realtime_avatar.errors import AvatarError, ConfigError, InputError
+from realtime_avatar.errors import ConfigError, EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.frames import frames_of
 
@@ -89,7 +89,7 @@ class RemoteFace(RemoteEngine):
             try:
                 with fail_after(_SOON):
                     await link.connect()
-            except TimeoutError:
+            except (TimeoutError, EngineError):  # the conversation begins with the cover
                 link.close()
             await stack.enter_async_context(linked(link, tasks=True))
             face = _Face(link, cover)
@@ -163,7 +163,7 @@ class _Face:
         while not self._link.up:
             try:
                 await self._link.connect()
-            except AvatarError:
+            except Exception:  # whatever it is, the cover is there, and it may pass
                 await sleep(_AGAIN)
         self._looking = False
 
