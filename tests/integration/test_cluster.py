@@ -71,11 +71,12 @@ def same(one: list[Audio], other: list[Audio]) -> bool:
     return whole.text.split() == again.text.split() and np.array_equal(whole.pcm, again.pcm)
 
 
+@pytest.mark.parametrize("name", ["fake", "hibari"])
 async def test_a_replica_that_is_killed_in_mid_sentence_is_not_heard_to_be(
-    two_nodes: TwoNodes, context: Context
+    two_nodes: TwoNodes, context: Context, name: str
 ):
     async with (
-        two_nodes.engine("voice", "fake", context, least=2, most=2) as engine,
+        two_nodes.engine("voice", name, context, least=2, most=2) as engine,
         engine.open() as voice,
     ):
         undisturbed = await collect(voice.speak(stream([TEXT])))
