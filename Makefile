@@ -49,10 +49,12 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/.made
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(VENV)/.test: requirements/test.txt requirements/torch.txt $(VENV)/.run
+$(VENV)/.test: requirements/test.txt requirements/torch.txt requirements/cluster.txt $(VENV)/.run
 	$(PIP) install --quiet --require-hashes -r requirements/test.txt
 	$(PIP) install --quiet -r requirements/torch.txt \
 	  || echo "make: PyTorch could not be installed: tests of the neural face will be skipped" >&2
+	$(PIP) install --quiet --require-hashes -r requirements/cluster.txt \
+	  || echo "make: Ray could not be installed: tests of the cluster will be skipped" >&2
 	@touch $@
 
 $(VENV)/.made:
@@ -67,6 +69,7 @@ COMPILE := uv pip compile --quiet --generate-hashes --universal --python-version
 lock: $(VENV)/.test
 	cd requirements && ../$(BIN)/$(COMPILE) ../pyproject.toml run.in --output-file run.txt
 	cd requirements && ../$(BIN)/$(COMPILE) test.in --output-file test.txt
+	cd requirements && ../$(BIN)/$(COMPILE) cluster.in --output-file cluster.txt
 
 clean:
 	rm -rf $(VENV) .ruff_cache .pytest_cache answer.mp4

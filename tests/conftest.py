@@ -11,6 +11,7 @@ from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.models.store import ModelStore
+from two_nodes import TwoNodes, start_two_nodes
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +40,13 @@ def own_data(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Generator[TwoNodes]:
+    """A cluster of Ray on this machine, one for all tests."""
+    with start_two_nodes() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,15 @@ def resolved(options: dict[str, Any]) -> dict[str, Any]:
 STOOD_IN = {"openai-speech", "pocket-tts", "xtts"}
 """Run on stand-ins (`stand_ins.py`): their weights or servers cannot be had everywhere."""
 
+ELSEWHERE: dict[Kind, set[str]] = {
+    kind: {name for name, _ in engines} - {"pocket-tts", "xtts"}
+    for kind, engines in ENGINES.items()
+}
+"""Those that run on a cluster, too: all but those whose libraries are stand-ins in this process."""
+
+ELSEWHERE_AT_ONCE = {"fake", "hibari", "scripted", "silero"}
+"""Of them, those that every run of the tests takes; the others wait for `-m load`."""
+
 WEIGHTLESS = {
     "fake",
     "gemini",

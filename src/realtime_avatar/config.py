@@ -98,6 +98,64 @@ class McpServer(BaseModel):
         return self
 
 
+class Replicas(BaseModel):
+    """How an engine runs on a cluster; see docs/scaling.md.
+
+    Attributes:
+        sessions: That one replica holds at most.
+        cpus: Cores that each replica is promised, and computes with.
+        gpus: GPUs, or a part of one.
+        least: Replicas; with 0 there is none while nobody needs one.
+        most: Replicas.
+        idle_seconds: After so long with less to do there is one less.
+        patience_seconds: A replica that owes an answer for so long is left for another; by
+            default as its kind of engine allows: a face a second, a chat a minute.
+        start_seconds: One that starts may take.
+        check_seconds: Between two looks whether it is well.
+        finish_seconds: That one which is replaced may take to finish.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sessions: int = Field(default=8, ge=1)
+    cpus: float = Field(default=1, ge=0)
+    gpus: float = Field(default=0, ge=0)
+    least: int = Field(default=1, ge=0)
+    most: int = Field(default=1, ge=1)
+    idle_seconds: float = Field(default=300, gt=0)
+    patience_seconds: float | None = Field(default=None, gt=0)
+    start_seconds: float = Field(default=120, gt=0)
+    check_seconds: float = Field(default=2, gt=0)
+    finish_seconds: float = Field(default=20, ge=0)
+
+
+class Cluster(BaseModel):
+    """Engines on other machines, by Ray Serve; see docs/scaling.md.
+
+    Attributes:
+        enabled: Whether there are any: `avatar serve --cluster`.
+        address: Of the cluster's head, "host:port"; empty: the one that this machine belongs
+            to, or one that is started on it.
+        kinds: Of engines that run there; others run in the server.
+        engines: How they run, by their name or "kind.name".
+        cover: Face engine in the server that shows the face while no replica does; empty: none.
+        frames: How pictures travel.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    address: str = ""
+    kinds: tuple[Literal["detector", "recognizer", "endpointer", "chat", "voice", "face"], ...] = (
+        "recognizer",
+        "voice",
+        "face",
+    )
+    engines: dict[str, Replicas] = {}
+    cover: str = "photo"
+    frames: Literal["nv12", "jpeg"] = "nv12"
+
+
 class Settings(BaseSettings):
     """All that an owner may choose.
 
@@ -117,6 +175,7 @@ class Settings(BaseSettings):
         face: Engine that shows the face.
         emotion: How the face looks while it speaks, unless the reply's tags say otherwise.
         engines: Each engine's own options, by its name.
+        cluster: Other machines that engines run on.
         knowledge: File of the avatar's documents, which `avatar knowledge` fills; by default in
             the user's data.
         tools: Python functions that the chat may call, by name; see `thinking.functions`.
@@ -181,6 +240,7 @@ class Settings(BaseSettings):
     face: str = "photo"
     emotion: Emotion = "warm"
     engines: dict[str, dict[str, Any]] = Field(default={}, repr=False)  # it may hold keys
+    cluster: Cluster = Cluster()
     knowledge: Path | None = None
     tools: tuple[str, ...] = ()
     mcp: dict[str, McpServer] = {}

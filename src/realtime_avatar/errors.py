@@ -10,10 +10,11 @@
     ├── StoreError      the database fails; HTTP 503
     └── ConsentError    nobody agreed to this voice or face; HTTP 403
 
-Each message is one sentence for the person who caused it or can mend it.
+Each message is one sentence for the person who caused it or can mend it. All of them can be
+pickled, so that they cross from one process to another as what they are.
 """
 
-from typing import Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 E = TypeVar("E", bound=BaseException)
 
@@ -44,7 +45,10 @@ class EngineError(AvatarError):
 
     def __init__(self, stage: str, message: str) -> None:
         super().__init__(f"{stage}: {message}")
-        self.stage = stage
+        self.stage, self.message = stage, message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.stage, self.message)
 
 
 Reason = Literal["blocked", "quota", "credentials", "unreachable", "slow", "failed"]
@@ -64,6 +68,9 @@ class ChatError(EngineError):
         super().__init__("chat", message)
         self.reason: Reason = reason
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self.message)
+
 
 class InputError(AvatarError):
     """A portrait, recording or text that cannot be used, and why."""
@@ -80,6 +87,9 @@ class CapacityError(AvatarError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.retry_after)
 
 
 class StoreError(AvatarError):

@@ -1,3 +1,4 @@
+import pickle
 from contextlib import aclosing
 from itertools import pairwise
 from typing import get_args
@@ -6,7 +7,7 @@ import anyio
 import numpy as np
 import pytest
 
-from realtime_avatar.engines.ports import Face, FaceEngine, Presence, Rig
+from realtime_avatar.engines.ports import Face, FaceEngine, Presence, ResumableFace, Rig
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.audio import join
@@ -176,6 +177,24 @@ async def test_an_interruption_makes_no_jump(
     jumps = [difference(one, two) for one, two in pairwise([seen[-1], *after])]
     assert max(jumps[:8]) < 1.5 * max(steps) + 1e-6
     assert jumps[12] < max(steps) + 1e-6  # from silence to the next speech
+
+
+async def test_another_session_goes_on_from_it(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        if not isinstance(face, ResumableFace):
+            pytest.skip("this face cannot be gone on from")
+        shots = await collect(face.animate(stream([speech_like(1.4, 24_000)])))
+        seen = [shot.frame for shot in shots if shot.frame is not None]
+        last = await face.idle()  # a shot that was late has no picture
+        after = pickle.dumps(face.after)
+    async with face_engine.open(rig) as other:
+        assert isinstance(other, ResumableFace)
+        other.resume(pickle.loads(after))
+        later = await other.idle()
+    steps = [difference(one, two) for one, two in pairwise(seen)]
+    assert difference(last, later) < 1.5 * max(steps)
 
 
 def difference(one: np.ndarray, two: np.ndarray) -> float:

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -53,3 +55,17 @@ def test_more_than_is_remembered_may_be_taken_back():
     shown(continuity, [0.3], said=True)
     continuity.take_back(99)
     assert shown(continuity, [0.0], said=True)[0] == pytest.approx(0.3, abs=0.05)
+
+
+def test_what_was_shown_elsewhere_is_gone_on_from():
+    continuity, row = Continuity(25), np.zeros(3, np.float32)
+    assert continuity.shown is None
+    continuity.follow(np.ones(3, np.float32))
+    rows: list[np.ndarray] = []
+    for _ in range(8):
+        rows.append(continuity.join(row, said=False))
+        continuity.keep(rows[-1], said=False)
+    assert rows[0].min() > 0.9
+    assert all((later <= earlier).all() for earlier, later in pairwise(rows))
+    assert not rows[-1].any()
+    assert continuity.shown is rows[-1]

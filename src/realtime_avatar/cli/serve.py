@@ -37,6 +37,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster",
+            help="Run the engines on a cluster of Ray: the one that this machine belongs to, or"
+            " the one at cluster.address. See docs/scaling.md.",
+        ),
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Let people talk to the avatar in their browsers."""
@@ -48,6 +56,7 @@ def serve(
         language=language,
         max_sessions=max_sessions,
         require_keys=require_keys,
+        cluster={"enabled": True} if cluster else None,
     )
     from realtime_avatar.telemetry.logs import set_up_logs
 

@@ -36,6 +36,9 @@ from realtime_avatar.thinking.tools import Tools
 
 FPS = 25
 
+Load = Callable[[Kind, str, Context], Any]
+"""Like `engines.registry.load`."""
+
 
 class Ensemble:
     """Loads engines by the settings; closes them when left.
@@ -67,6 +70,8 @@ class Ensemble:
         self._seen: set[str] = set()
         self._loaded: dict[tuple[Kind, str], Engine] = {}
         self._locks: dict[tuple[Kind, str], Lock] = {}
+        self._elsewhere: Load | None = None
+        self._joining = Lock()
         self._tools = Tools(settings)
         self.knowledge = Knowledge(settings.knowledge_file)
 
@@ -226,5 +231,18 @@ class Ensemble:
             if key not in self._loaded:
                 options = self.settings.engines.get(name, {})
                 context = Context(self.store, self.settings.threads, options, self.settings.device)
-                self._loaded[key] = await to_thread.run_sync(load, kind, name, context)
+                make = await self._loader(kind)
+                self._loaded[key] = await to_thread.run_sync(make, kind, name, context)
             return self._loaded[key]
+
+    async def _loader(self, kind: Kind) -> Load:
+        """Return what loads engines of a kind: here, or on the cluster."""
+        cluster = self.settings.cluster
+        if not cluster.enabled or kind not in cluster.kinds:
+            return load
+        async with self._joining:
+            if self._elsewhere is None:
+                from realtime_avatar.engines.cluster import Engines as Elsewhere
+
+                self._elsewhere = (await to_thread.run_sync(Elsewhere, cluster)).load
+            return self._elsewhere

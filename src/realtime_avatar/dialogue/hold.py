@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.frames import frames_of
@@ -36,14 +35,7 @@ async def hold_picture(
 
     async def unseen() -> AsyncGenerator[Audio]:
         for audio in given:
-            skip = max(0, shown - audio.start)
-            yield replace(
-                audio,
-                pcm=audio.pcm[skip:],
-                start=audio.start + skip,
-                text="" if skip else audio.text,
-                phonemes=tuple(p for p in audio.phonemes if p.start >= shown),
-            )
+            yield audio.after(shown)
         async for audio in voice:
             yield audio
 

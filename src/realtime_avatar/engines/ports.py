@@ -353,6 +353,20 @@ class Face(Protocol):
         ...
 
 
+@runtime_checkable
+class ResumableFace(Protocol):
+    """A face that another session of its engine, perhaps elsewhere, can go on from."""
+
+    @property
+    def after(self) -> Any:
+        """What `resume` needs to go on from the picture made last; small, and picklable."""
+        ...
+
+    def resume(self, after: Any) -> None:
+        """Go on smoothly from what `after` was; to be called before a picture is asked for."""
+        ...
+
+
 class FaceEngine(Engine, Protocol):
     """Makes faces."""
 

@@ -53,6 +53,16 @@ class Continuity:
         """Take note that a row of `join` is given to be seen."""
         self._shown.append((said, row))
 
+    @property
+    def shown(self) -> Floats | None:
+        """The row that was given last, if any was."""
+        return self._shown[-1][1] if self._shown else None
+
+    def follow(self, row: Floats) -> None:
+        """Go on from a row that was given elsewhere."""
+        self._shown.append((False, row))
+        self._broken = True
+
     def take_back(self, rows: int = 0) -> None:
         """Go on from the row before the last `rows`, which were never seen.
 

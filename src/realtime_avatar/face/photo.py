@@ -133,6 +133,15 @@ class PhotoFace:
         """Go on from the shot before the last `shots`. See `Face.unseen`."""
         self._continuity.take_back(shots)
 
+    @property
+    def after(self) -> NDArray[np.float32] | None:
+        """The motion shown last: weights and pose, (58,). See `ResumableFace`."""
+        return self._continuity.shown
+
+    def resume(self, after: NDArray[np.float32]) -> None:
+        """Go on from it. See `ResumableFace`."""
+        self._continuity.follow(after)
+
     async def _picture(
         self, row: Callable[[], NDArray[np.float32]], *, said: bool
     ) -> NDArray[np.uint8]:

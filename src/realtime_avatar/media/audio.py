@@ -67,6 +67,18 @@ class Audio:
         """Duration, for people to read; never for arithmetic on time."""
         return len(self.pcm) / self.rate
 
+    def after(self, sample: int) -> Self:
+        """Return what begins at a sample, counted like `start`; text that was cut is over."""
+        if sample <= self.start:
+            return self
+        return replace(
+            self,
+            pcm=self.pcm[sample - self.start :],
+            start=sample,
+            text="",
+            phonemes=tuple(phoneme for phoneme in self.phonemes if phoneme.start >= sample),
+        )
+
     def float32(self) -> NDArray[np.float32]:
         """Return the samples as float32 in [-1, 1)."""
         return self.pcm.astype(np.float32) / np.float32(32768)

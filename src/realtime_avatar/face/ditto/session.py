@@ -36,6 +36,21 @@ _FELT: Final = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class After:
+    """What another session needs to go on from a picture; see `ResumableFace`.
+
+    Attributes:
+        newest: float32 (10, 265), the motion that was made last.
+        first: float32 (265,), the motion that the portrait stands for.
+        row: float32 (63,), the keypoints that were shown last.
+    """
+
+    newest: Floats
+    first: Floats
+    row: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What all sessions of an engine share.
@@ -76,6 +91,7 @@ class DittoFace:
         self._ladder = Ladder(seat, tools.device.kinds, backdrop, self._source, rig.photo, fps)
         self._quiet = np.concatenate([tools.silence, self._about(tools.emotion)])
         self._life = MotionStream(self._window, source.motion, self._quiet, tools.limits)
+        self._spoken = self._life
         self._first: Floats | None = None  # the generated motion that the portrait stands for
         self._between = _Rows(fps)  # of the life that was not asked for yet
         self._continuity = Continuity(fps)
@@ -93,6 +109,7 @@ class DittoFace:
         """
         speech = _Speech(self._life.branch(self._between.left), self._tools.encode, self._fps)
         finished = False
+        self._spoken = speech.stream
         try:
             async for chunk in audio:
                 speech.film.extend(speech.cutter.push(chunk))
@@ -116,7 +133,7 @@ class DittoFace:
                     yield shot
             finished = True
         finally:
-            self._life = speech.stream.branch(speech.rows.left)
+            self._life = self._spoken = speech.stream.branch(speech.rows.left)
             self._between = _Rows(self._fps)
             if not finished:
                 self._continuity.take_back()
@@ -141,6 +158,20 @@ class DittoFace:
         """Go on from the shot before the last `shots`. See `Face.unseen`."""
         self._continuity.take_back(shots)
         self._life.forget(shots * FPS // self._fps)
+
+    @property
+    def after(self) -> After | None:
+        """The end of the last window, and what was shown. See `ResumableFace`."""
+        row = self._continuity.shown
+        if row is None or self._first is None:
+            return None
+        return After(self._spoken.newest, self._first, row)
+
+    def resume(self, after: After) -> None:
+        """Go on from it. See `ResumableFace`."""
+        self._life.follow(after.newest)
+        self._first = after.first
+        self._continuity.follow(after.row)
 
     async def _say(self, speech: "_Speech", emotion: str) -> None:
         """Make motion of all that was heard."""

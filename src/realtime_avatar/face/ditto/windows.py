@@ -89,6 +89,17 @@ class MotionStream:
         kept = max(FRAMES, len(self._made) - frames)
         self._heard, self._made = self._heard[:kept], self._made[:kept]
 
+    @property
+    def newest(self) -> Floats:
+        """float32 (10, 265), the motion made last: what the next window overlaps with."""
+        return self._made[-OVERLAP:]
+
+    def follow(self, newest: Floats) -> None:
+        """Go on from what was `newest` elsewhere."""
+        self._made = np.concatenate([self._made, newest])[-2 * FRAMES :]
+        self._heard = np.concatenate([self._heard, self._heard[-len(newest) :]])[-2 * FRAMES :]
+        self.fresh = False
+
     async def _window(self, cond: Floats) -> Floats:
         new, old = len(cond), FRAMES - len(cond)
         heard = np.concatenate([self._heard, cond])
