@@ -127,7 +127,7 @@ class Cutter:
         self._word = 0  # where its last word begins
         self._line = ""  # the line that is coming in
         self._code = False  # between fences
-        self._begun = self._steps = 0  # letters, and how often, that a beginning was given
+        self._begun = 0  # words of the first clause in the last beginning that was given
 
     def feed(self, piece: str) -> list[Clause]:
         """Take a piece; return the clauses that it completes.
@@ -148,20 +148,16 @@ class Cutter:
         return clauses
 
     def beginning(self) -> Clause | None:
-        """Return what is known of the first clause, if more of it should be heard by now.
-
-        Each beginning is longer than the one before by more words: their joints can be heard.
-        """
+        """Return what is known of the first clause, if by now it is more words than before."""
         pace = self._pace
         if not pace.eager or self._said or self._code or self._comma:
             return None
         words = self._text.split()[:-1]  # the last one may go on
-        letters = sum(map(len, words[:-AHEAD]))
-        if letters - self._begun < pace.eager * (self._steps + 1):
+        if len(words) == self._begun or sum(map(len, words[:-AHEAD])) < pace.eager:
             return None
         if not all(_PLAIN.fullmatch(word) for word in words):
             return None
-        self._begun, self._steps = letters, self._steps + 1
+        self._begun = len(words)
         return Clause(" ".join(words) + " ", Ending.WORD, whole=False)
 
     def finish(self) -> list[Clause]:

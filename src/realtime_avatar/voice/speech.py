@@ -16,8 +16,12 @@ from realtime_avatar.voice.clauses import AHEAD, Clause, Pace, cut
 from realtime_avatar.voice.delivery import RATE, Delivery
 from realtime_avatar.voice.reading import Reader, Utterance
 
-_SWIFT: Final = 25
-"""Letters a second; a voice says about 15."""
+_SWIFT: Final = 40
+"""Letters a second at which a text must come to be begun with early. A voice says about 15, and
+once it does, and a face moves, there is less of the processor for what thinks."""
+
+_REFILL: Final = 0.4
+"""Seconds of sound left when more of a first clause is said, whole or not."""
 
 Say = Callable[[Utterance], Awaitable[tuple[NDArray[np.float32], NDArray[np.int64]]]]
 """Synthesises: returns float32 samples at 24 kHz and the durations of the symbols in frames
@@ -51,10 +55,10 @@ class Session:
             InputError: if the text is too long.
             EngineError: if a clause cannot be said.
         """
-        delivery, arrival = Delivery(self._level), _Arrival(text)
-        async with aclosing(cut(arrival.pieces(), self._pace)) as clauses:
+        delivery, flow = Delivery(self._level), _Flow(text)
+        async with aclosing(cut(flow.pieces(), self._pace)) as clauses:
             async for clause in clauses:
-                if not (clause.whole or arrival.swift):
+                if not (clause.whole or flow.wanting):
                     continue
                 utterances = await self._read(clause)
                 if not utterances:
@@ -64,6 +68,7 @@ class Session:
                     until = None if clause.whole else len(utterance.pieces) - AHEAD
                     make = partial(delivery.chunks, utterance, wave, durations, until=until)
                     for chunk in await step(make):
+                        flow.gave(chunk)
                         yield chunk
         for chunk in delivery.finish():
             yield chunk
@@ -75,8 +80,8 @@ class Session:
             raise EngineError("voice", f"cannot read {clause.text!r}: {error}") from error
 
 
-class _Arrival:
-    """How fast a text comes in.
+class _Flow:
+    """What comes in and what goes out of a speech, in time.
 
     Args:
         text: As it comes in.
@@ -86,11 +91,26 @@ class _Arrival:
         self._text = text
         self._since: float | None = None  # when the first piece came
         self._letters = 0  # since
+        self._spoke: float | None = None  # when the first sound was given
+        self._seconds = 0.0  # of sound, since
 
     @property
-    def swift(self) -> bool:
-        """Whether it stays ahead of a voice that has begun with the first of its words."""
-        return self._since is not None and self._letters > _SWIFT * (current_time() - self._since)
+    def wanting(self) -> bool:
+        """Whether more should be said, though the clause is not whole.
+
+        At first, if the text comes fast enough to stay ahead of a voice that has begun; then, if
+        the voice will soon have said all that it was given, should it have begun at once.
+        """
+        now = current_time()
+        if self._spoke is not None:
+            return self._seconds - (now - self._spoke) < _REFILL
+        return self._since is not None and self._letters > _SWIFT * (now - self._since)
+
+    def gave(self, sound: Audio) -> None:
+        """Take note of a sound that is given."""
+        if self._spoke is None:
+            self._spoke = current_time()
+        self._seconds += sound.seconds
 
     async def pieces(self) -> AsyncGenerator[str]:
         """Yield the text."""

@@ -1,0 +1,79 @@
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+import anyio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import join
+from realtime_avatar.voice.clauses import Clause, Pace
+from realtime_avatar.voice.delivery import FRAME, RATE
+from realtime_avatar.voice.reading import Reader, Utterance
+from realtime_avatar.voice.speech import Session
+from virtual_time import VIRTUAL_TIME
+
+pytestmark = pytest.mark.anyio
+
+TEXT = "Penguins live in the southern parts of the wide world where it is cold. They swim."
+WORD = 12  # frames of 25 ms that a word takes
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return VIRTUAL_TIME
+
+
+class Spelling:
+    """Reads a word as one symbol."""
+
+    def __init__(self) -> None:
+        self.read_until: list[int] = []  # words of what was read
+
+    def read(self, clause: Clause) -> list[Utterance]:
+        words = clause.text.split()
+        self.read_until.append(len(words))
+        pieces = tuple((word + " ", at) for at, word in enumerate(words))
+        return [Utterance("a" * len(words), pieces, clause.ending)]
+
+
+async def say(utterance: Utterance) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    durations = np.full(len(utterance.symbols) + 2, WORD, np.int64)
+    time = np.arange(int(durations.sum()) * FRAME) / RATE
+    return (0.2 * np.sin(2 * np.pi * 150 * time)).astype(np.float32), durations
+
+
+async def spoken(word_every: float, eager: int = 8) -> tuple[float, float, list[int], Audio]:
+    """Return when the first sound came, the longest wait for more of it, and what was read."""
+
+    async def text() -> AsyncGenerator[str]:
+        for word in TEXT.split():
+            yield word + " "
+            await anyio.sleep(word_every)
+
+    reader, chunks, first, short = Spelling(), list[Audio](), 0.0, 0.0
+    session = Session(cast("Reader", reader), say, Pace(hurry=70, later=100, eager=eager), 0.1)
+    begun, given = anyio.current_time(), 0.0
+    async for chunk in session.speak(text()):
+        now = anyio.current_time()
+        first = first or now - begun
+        short = max(short, now - begun - first - given)
+        given += chunk.seconds
+        chunks.append(chunk)
+    return first, short, reader.read_until, join(chunks)
+
+
+async def test_a_text_that_comes_fast_is_begun_with_before_its_first_clause_is_whole() -> None:
+    whole, _, _, _ = await spoken(0.06, eager=0)
+    first, short, read, audio = await spoken(0.06)
+    assert whole > 0.5
+    assert first == pytest.approx(0.18)  # with two words known beyond the first
+    assert short == 0  # what was given lasts until there is more
+    assert read == [3, 6, 10, 4, 2]  # two beginnings, and not one for every word; clauses
+    assert audio.text.split() == TEXT.split()
+
+
+async def test_a_text_that_comes_slowly_is_said_by_whole_clauses() -> None:
+    slow, plain = await spoken(0.3), await spoken(0.3, eager=0)
+    assert slow[:3] == plain[:3]
