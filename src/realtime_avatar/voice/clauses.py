@@ -35,7 +35,7 @@ class Clause:
         text: As it was written, with the white space after it.
         ending: What comes after it.
         code: It is a line of a fenced block of code, which is not for the ear.
-        whole: False for a beginning of the first clause, which will come again, longer.
+        whole: False for a beginning, which will come again, longer.
     """
 
     text: str
@@ -60,8 +60,8 @@ class Pace:
         hurry: Most letters of a first clause without punctuation.
         later: Letters that a later clause may always have.
         longest: Most letters of any clause.
-        eager: Letters of the first clause that are worth beginning with before it is whole;
-            0 for voices that cannot go on in the midst of a clause.
+        eager: Letters of a clause that are worth beginning with before it is whole; 0 for
+            voices that cannot go on in the midst of a clause.
     """
 
     first: int = 15
@@ -127,7 +127,7 @@ class Cutter:
         self._word = 0  # where its last word begins
         self._line = ""  # the line that is coming in
         self._code = False  # between fences
-        self._begun = 0  # words of the first clause in the last beginning that was given
+        self._begun = 0  # words in the last beginning of this clause that was given
 
     def feed(self, piece: str) -> list[Clause]:
         """Take a piece; return the clauses that it completes.
@@ -148,11 +148,14 @@ class Cutter:
         return clauses
 
     def beginning(self) -> Clause | None:
-        """Return what is known of the first clause, if by now it is more words than before."""
+        """Return what is known of the clause under way, if by now it is more words than before.
+
+        What follows a comma at which it may yet be cut is left out.
+        """
         pace = self._pace
-        if not pace.eager or self._said or self._code or self._comma:
+        if not pace.eager or self._code:
             return None
-        words = self._text.split()[:-1]  # the last one may go on
+        words = self._text[: self._comma].split() if self._comma else self._text.split()[:-1]
         if len(words) == self._begun or sum(map(len, words[:-AHEAD])) < pace.eager:
             return None
         if not all(_PLAIN.fullmatch(word) for word in words):
@@ -242,7 +245,7 @@ class Cutter:
         if not code:
             self._said += sum(map(_letters, text))
         self._letters = sum(map(_letters, self._text))
-        self._comma = 0
+        self._comma = self._begun = 0
         self._word = max(self._word - at, 0)
         return Clause(text, ending, code)
 
@@ -292,7 +295,7 @@ class Cutter:
 
 
 async def cut(pieces: AsyncIterable[str], pace: Pace | None = None) -> AsyncGenerator[Clause]:
-    """Yield the clauses of a streamed text, and beginnings of the first if the pace is eager.
+    """Yield the clauses of a streamed text, and their beginnings if the pace is eager.
 
     Raises:
         InputError: if the text is longer than `LIMIT` characters.

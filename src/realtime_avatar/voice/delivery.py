@@ -71,6 +71,11 @@ class Delivery:
         self._level = float(np.log(level))  # mean over what was heard
         self._seam: _Seam | None = None
 
+    @property
+    def midway(self) -> bool:
+        """Whether only a beginning of the newest utterance was heard."""
+        return self._seam is not None
+
     def carry(self, text: str) -> None:
         """Take text that makes no sound; it goes with the next sound."""
         self._unsaid += text

@@ -20,8 +20,11 @@ _SWIFT: Final = 40
 """Letters a second at which a text must come to be begun with early. A voice says about 15, and
 once it does, and a face moves, there is less of the processor for what thinks."""
 
+_STEADY: Final = 25
+"""The same, once there is."""
+
 _REFILL: Final = 0.4
-"""Seconds of sound left when more of a first clause is said, whole or not."""
+"""Seconds of sound left when more of a clause is said, whole or not."""
 
 Say = Callable[[Utterance], Awaitable[tuple[NDArray[np.float32], NDArray[np.int64]]]]
 """Synthesises: returns float32 samples at 24 kHz and the durations of the symbols in frames
@@ -58,7 +61,7 @@ class Session:
         delivery, flow = Delivery(self._level), _Flow(text)
         async with aclosing(cut(flow.pieces(), self._pace)) as clauses:
             async for clause in clauses:
-                if not (clause.whole or flow.wanting):
+                if not (clause.whole or flow.wanting(midway=delivery.midway)):
                     continue
                 utterances = await self._read(clause)
                 if not utterances:
@@ -94,17 +97,21 @@ class _Flow:
         self._spoke: float | None = None  # when the first sound was given
         self._seconds = 0.0  # of sound, since
 
-    @property
-    def wanting(self) -> bool:
-        """Whether more should be said, though the clause is not whole.
+    def wanting(self, *, midway: bool) -> bool:
+        """Tell whether more should be said, though the clause is not whole.
 
-        At first, if the text comes fast enough to stay ahead of a voice that has begun; then, if
-        the voice will soon have said all that it was given, should it have begun at once.
+        It should if the voice will soon have said all that it was given, had it begun at once,
+        and the text comes fast enough to stay ahead of it.
+
+        Args:
+            midway: Whether it has begun with the clause.
         """
         now = current_time()
-        if self._spoke is not None:
-            return self._seconds - (now - self._spoke) < _REFILL
-        return self._since is not None and self._letters > _SWIFT * (now - self._since)
+        if self._spoke is not None and self._seconds - (now - self._spoke) > _REFILL:
+            return False
+        least = _SWIFT if self._spoke is None else _STEADY
+        fast = self._since is not None and self._letters > least * (now - self._since)
+        return midway or fast
 
     def gave(self, sound: Audio) -> None:
         """Take note of a sound that is given."""
