@@ -81,9 +81,12 @@ async def _first_token(ask: Callable[[], AsyncGenerator[str]]) -> float:
 
 
 def _client(url: str) -> Any:
+    import httpx2
     from google import genai
 
-    options = genai.types.HttpOptions(base_url=url)
+    # The same transport as the engine's: where aiohttp is installed, say by Ray, it takes that.
+    transport = {"transport": httpx2.AsyncHTTPTransport()}
+    options = genai.types.HttpOptions(base_url=url, async_client_args=transport)
     return genai.Client(vertexai=False, api_key="none", http_options=options)
 
 
