@@ -60,7 +60,7 @@ def test_a_typed_turn_needs_no_microphone(server: Server, visit: Visit) -> None:
 def test_speaking_over_the_avatar_interrupts_it(
     server: Server, visit: Visit, speech: NDArray[np.int16]
 ) -> None:
-    person = visit(server.address, microphone=[SILENCE] * 8 + [speech])
+    person = visit(server.address, microphone=[SILENCE] * 12 + [speech])
     person.start()
     person.type(STORY)
     cut = person.wait_event("finished", "e.interrupted")

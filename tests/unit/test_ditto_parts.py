@@ -69,8 +69,8 @@ def test_weights_of_another_shape_are_told(tmp_path: Path):
 def test_a_config_that_would_run_something_is_refused(tmp_path: Path):
     folder = write(tmp_path)
     path = folder / "ditto_cfg" / "v0.4_hubert_cfg_pytorch.pkl"
-    path.write_bytes(pickle.dumps({**CONFIG, "more": print}))
-    with pytest.raises(ModelMissing, match=r"builtins\.print"):
+    path.write_bytes(pickle.dumps({**CONFIG, "more": exec}))
+    with pytest.raises(ModelMissing, match=r"builtins\.exec"):
         checkpoint.load(folder)
 
 
