@@ -211,6 +211,7 @@ def test_a_first_clause_begins_before_it_is_whole():
         ("I think Dr. Jekyll was somebody else altogether in the end and", "think"),
         ("In the year 1969 two people walked on the moon for the first", "year"),
         ("No, the earth is certainly not flat at all as everybody knows and", ""),
+        ("يوم سعيد لكل من هنا ومن هناك أيضا يا صديقي العزيز and", ""),
         ("**Nobody** knows that as well as you and everybody else here and", ""),
     ],
 )

@@ -44,6 +44,21 @@ async def say(utterance: Utterance) -> tuple[NDArray[np.float32], NDArray[np.int
     return (0.2 * np.sin(2 * np.pi * 150 * time)).astype(np.float32), durations
 
 
+async def test_a_beginning_that_makes_no_sound_is_not_said_twice() -> None:
+    class Silent(Spelling):
+        def read(self, clause: Clause) -> list[Utterance]:
+            return super().read(clause) if clause.text.startswith("They") else []
+
+    async def text() -> AsyncGenerator[str]:
+        for word in TEXT.split():
+            yield word + " "
+            await anyio.sleep(0.06)
+
+    session = Session(cast("Reader", Silent()), say, Pace(eager=8), 0.1)
+    audio = join([chunk async for chunk in session.speak(text())])
+    assert audio.text.split() == TEXT.split()
+
+
 async def spoken(word_every: float, eager: int = 8) -> tuple[float, float, list[int], Audio]:
     """Return when the first sound came, the longest wait for more of it, and what was read."""
 

@@ -75,8 +75,10 @@ class Pace:
 AHEAD: Final = 2
 """Words that must be known beyond those that a beginning is heard of: they give it its melody."""
 
-_PLAIN: Final = re.compile(r"[^\W\d_]+(['’][^\W\d_]+)?[,;:]?")
-"""A word whose sound does not depend on what follows, as that of "$5" or "Dr." does."""
+_LATIN: Final = "A-Za-z\u00c0-\u024f"
+_PLAIN: Final = re.compile(rf"[{_LATIN}]+(['’][{_LATIN}]+)?[,;:]?")
+"""A word whose sound does not depend on what follows, as that of "$5" or "Dr." does; of another
+script, it may have none, or many for each letter."""
 
 _HAN: Final = "\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WIDE_STOPS: Final = "。！？"

@@ -64,6 +64,8 @@ class Session:
                 if not (clause.whole or flow.wanting(midway=delivery.midway)):
                     continue
                 utterances = await self._read(clause)
+                if not clause.whole and len(utterances) != 1:
+                    continue  # nothing is heard of it, or too much to be joined to its rest
                 if not utterances:
                     delivery.carry(clause.text)
                 for utterance in utterances:
