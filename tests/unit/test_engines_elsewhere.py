@@ -3,16 +3,21 @@
 import pickle
 import sys
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import anyio
 import numpy as np
 import pytest
 
 from realtime_avatar.config import load_settings
+from realtime_avatar.engines import remote_face
 from realtime_avatar.engines.cluster import join
-from realtime_avatar.engines.remote import _Said
+from realtime_avatar.engines.fake import FakeFace
+from realtime_avatar.engines.ports import Rig
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.remote import Remote, _Said
 from realtime_avatar.engines.replay import Replay
-from realtime_avatar.engines.wire import Frames, Picture, pack, unpack
+from realtime_avatar.engines.wire import About, Frames, Picture, Shared, pack, unpack
 from realtime_avatar.errors import (
     AvatarError,
     CapacityError,
@@ -26,6 +31,7 @@ from realtime_avatar.errors import (
 )
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.audio import Phoneme
+from realtime_avatar.models.store import ModelStore
 from streams import collect, settle, stream
 
 pytestmark = pytest.mark.anyio
@@ -196,3 +202,37 @@ def test_settings_of_the_cluster():
     assert settings.cluster.kinds == ("recognizer", "voice", "face")
     with pytest.raises(ConfigError, match="cluster"):
         load_settings(cluster={"engines": {"ditto": {"gpu": 1}}})
+
+
+class Nowhere:
+    """A handle of Ray Serve's whose deployment has no replica, nor will have one."""
+
+    asked = 0
+
+    def options(self, **_: Any) -> "Nowhere":
+        return self
+
+    def remote(self, *_: Any) -> "Nowhere":
+        Nowhere.asked += 1
+        return self
+
+    def cancel(self) -> None: ...
+
+    async def __anext__(self) -> None:
+        await anyio.sleep_forever()
+
+
+async def test_a_conversation_begins_with_the_cover_where_no_replica_is(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray[serve]'")
+    monkeypatch.setattr(remote_face, "_SOON", 0.1)
+    monkeypatch.setattr(Nowhere, "asked", 0)
+    fake = FakeFace(Context(ModelStore()))
+    engine = remote_face.RemoteFace(Remote("face", Nowhere(), About(), 1, 60), fake)
+    cover = await fake.enrol(np.full((64, 64, 3), 128, np.uint8))
+    rig = Rig(64, 64, remote_face.RemoteRig(Shared("a", []), cover), ())
+    with anyio.fail_after(10):
+        async with engine.open(rig) as face:
+            assert Nowhere.asked == 1
+            assert (await face.idle()).shape == (64, 64, 3)

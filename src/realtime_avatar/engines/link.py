@@ -305,21 +305,19 @@ class _Feeding:
 
 
 @asynccontextmanager
-async def linked(
-    link: Link, *, tasks: bool = False, within: float | None = None
-) -> AsyncGenerator[Link]:
+async def linked(link: Link, *, tasks: bool = False, connect: bool = True) -> AsyncGenerator[Link]:
     """Open a link, and close it in the end.
 
     Args:
         link: To be opened.
         tasks: Whether the session feeds streams, for which it needs tasks. It is then to be
             closed by the task that opened it.
-        within: Seconds after which it is opened in the background instead.
+        connect: Whether to; else that was done, or tried, before.
 
     Raises:
         AvatarError: if the engine does not open the session.
     """
-    if within is None:
+    if connect:
         await link.connect()
     try:
         if not tasks:

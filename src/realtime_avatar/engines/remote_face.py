@@ -91,7 +91,7 @@ class RemoteFace(RemoteEngine):
                     await link.connect()
             except (TimeoutError, EngineError):  # the conversation begins with the cover
                 link.close()
-            await stack.enter_async_context(linked(link, tasks=True))
+            await stack.enter_async_context(linked(link, tasks=True, connect=False))
             face = _Face(link, cover)
             if not link.up:
                 face.look()
