@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -163,8 +163,11 @@ def standing_in(name: str, folder: Path) -> Generator[dict[str, Any]]:
                 server.shutdown()
                 thread.join()
             return
+        torch: dict[str, Any] = {"from_numpy": Tensor}
+        if "torch" not in sys.modules:  # else it knows
+            torch["cuda"] = SimpleNamespace(is_available=lambda: False)
         modules: dict[str, dict[str, Any]] = {
-            "torch": {"from_numpy": Tensor},
+            "torch": torch,
             "pocket_tts": {"TTSModel": TTSModel},
             "TTS.tts.configs.xtts_config": {"XttsConfig": XttsConfig},
             "TTS.tts.models.xtts": {"Xtts": Xtts},
