@@ -42,6 +42,15 @@ def own_data(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
         yield
 
 
+@pytest.fixture
+def nobody_at_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the credentials of whoever runs the tests, and look for none in the network."""
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
+
+
 @pytest.fixture(scope="session")
 def two_nodes() -> Generator[TwoNodes]:
     """A cluster of Ray on this machine, one for all tests."""

@@ -27,7 +27,7 @@ from realtime_avatar.errors import ChatError, InputError
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.thinking.gemini import Gemini
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nobody_at_google")]
 
 ASKED = [
     Message("system", "You are Ava."),
@@ -36,15 +36,6 @@ ASKED = [
     Message("user", "Where is Paris?"),
     Message("user", "Tell me."),
 ]
-
-
-@pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the credentials of whoever runs the tests, and look for none in the network."""
-    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
 
 
 @pytest.fixture

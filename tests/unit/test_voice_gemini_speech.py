@@ -28,17 +28,8 @@ from realtime_avatar.voice.gemini_speech import GeminiSpeech
 from stand_ins import speaking
 from streams import collect, stream
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nobody_at_google")]
 SOME = b"\x00\x10" * 2400  # 100 ms
-
-
-@pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the credentials of whoever runs the tests, and look for none in the network."""
-    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import tempfile
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import BinaryIO, Final
 
@@ -84,10 +85,13 @@ class Avatars:
         asked = [("default", first, ensemble.persona)]
         for key, persona in ensemble.personas.items():
             asked.append((key, settings.avatars[key].portrait or first, persona))
+        made: dict[Path, Avatar] = {}
         own = list[Avatar]()
         for key, path, persona in asked:
-            portrait = await to_thread.run_sync(read_portrait, path)
-            own.append(await self._enrol(key, persona.name, portrait, persona))
+            if path not in made:
+                portrait = await to_thread.run_sync(read_portrait, path)
+                made[path] = await self._enrol(key, persona.name, portrait, persona)
+            own.append(replace(made[path], id=key, name=persona.name, persona=persona))
         self.own = tuple(own)
 
     def get(self, key: str) -> Avatar:

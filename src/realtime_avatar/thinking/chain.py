@@ -78,7 +78,7 @@ class ChainedChat:
     async def read_ahead(self, messages: Sequence[Message]) -> None:
         """Have the first engine read what is known of a coming request; see `ReadsAhead`."""
         first = next(iter(self._doors))
-        if first in self._open and current_time() >= self._rests.get(first, 0):
+        if first in self._open and not self._resting(first):
             await read_ahead(self._open[first], messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
@@ -89,7 +89,7 @@ class ChainedChat:
         """
         *_, last = self._doors
         for name in self._doors:
-            if name != last and current_time() < self._rests.get(name, 0):
+            if name != last and self._resting(name):
                 continue
             said = False
             try:
@@ -107,6 +107,9 @@ class ChainedChat:
                     raise
                 if self._told:
                     self._told(error)
+
+    def _resting(self, name: str) -> bool:
+        return current_time() < self._rests.get(name, 0)
 
     async def get(self, name: str) -> Chat:
         """Return an engine's session, opened if it was not.

@@ -156,18 +156,14 @@ class Delivery:
         return [Audio(np.zeros(CHUNK, np.int16), RATE, self._position, self._unsaid)]
 
     def _gain(self, wave: NDArray[np.float32]) -> float:
-        """Return the factor that brings this voice, as heard so far, to the common level.
-
-        Not so high that the wave is clipped.
-        """
+        """Return the factor that brings this voice, as heard so far, to the common level."""
         levels = _levels(wave)
         active = levels > levels.max() * 0.1
         new = float(active.sum()) * _HOP
         level = float(np.log(np.square(levels[active]).mean())) / 2
         self._heard += new
         self._level += (level - self._level) * new / self._heard
-        gain = _LEVEL / float(np.exp(self._level))
-        return float(min(gain, _PEAK / max(float(np.abs(wave).max()), 1e-6)))
+        return _LEVEL / float(np.exp(self._level))
 
 
 def trimmed(wave: NDArray[np.float32]) -> Audio:

@@ -25,9 +25,9 @@ from realtime_avatar.engines.google import (
 from realtime_avatar.engines.ports import Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.servers import steadily
-from realtime_avatar.errors import ConfigError, EngineError, InputError
+from realtime_avatar.errors import EngineError, InputError
 from realtime_avatar.media import Audio
-from realtime_avatar.voice.whole import WholeSession, samples
+from realtime_avatar.voice.whole import WholeSession, check_wish, samples
 
 _RATE: Final = 24_000
 """Hz, of "audio/L16;codec=pcm;rate=24000": int16, little-endian, mono."""
@@ -76,12 +76,7 @@ class GeminiSpeech:
     ) -> AsyncGenerator[Voice]:
         """Open a session, with connections of its own. Missing credentials are told later."""
         options = self._options
-        if language not in options.languages:
-            raise ConfigError(f"gemini-speech is not set up for {language!r}")
-        name = speaker.name if speaker else options.voices[0]
-        if name not in options.voices:
-            known = ", ".join(options.voices)
-            raise ConfigError(f"gemini-speech has no speaker {name!r}; it has: {known}")
+        name = check_wish("gemini-speech", language, speaker, options.languages, options.voices)
         async with self._google.connect() as connection:
             say = partial(self._say, connection, name)
             yield WholeSession(say, _RATE, language, "gemini-speech")

@@ -17,7 +17,7 @@ from realtime_avatar.engines.ports import Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, EngineError, InputError
 from realtime_avatar.media import Audio
-from realtime_avatar.voice.whole import WholeSession, samples
+from realtime_avatar.voice.whole import WholeSession, check_wish, samples
 
 _RATE: Final = 24_000
 """Of `response_format` "pcm", Hz: int16, little-endian, mono."""
@@ -71,12 +71,7 @@ class OpenAISpeech:
         self, *, language: str = "en", speaker: Speaker | None = None
     ) -> AsyncGenerator[Voice]:
         options = self._options
-        if language not in options.languages:
-            raise ConfigError(f"openai-speech is not set up for {language!r}")
-        name = speaker.name if speaker else options.voices[0]
-        if name not in options.voices:
-            known = ", ".join(options.voices)
-            raise ConfigError(f"openai-speech has no speaker {name!r}; it has: {known}")
+        name = check_wish("openai-speech", language, speaker, options.languages, options.voices)
         secret = options.key.get_secret_value()
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         async with httpx2.AsyncClient(

@@ -1,13 +1,14 @@
 """Voices of models that take a sentence and give its sound as it comes: remote ones, Torch ones."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.errors import AvatarError, EngineError
+from realtime_avatar.engines.ports import Speaker
+from realtime_avatar.errors import AvatarError, ConfigError, EngineError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import to_int16
 from realtime_avatar.voice.clauses import Ending, Pace, cut
@@ -23,6 +24,33 @@ _TAIL: Final = 0.2  # seconds of silence in which a mouth closes
 
 Say = Callable[[str], AsyncGenerator[NDArray[np.float32] | NDArray[np.int16]]]
 """Speaks a sentence: sound in pieces, float32 in [-1, 1] or int16."""
+
+
+def check_wish(
+    name: str,
+    language: str,
+    speaker: Speaker | None,
+    languages: Sequence[str],
+    voices: Sequence[str],
+) -> str:
+    """Return the name of the voice that is wanted; the first without a wish.
+
+    Args:
+        name: Of the engine, for errors.
+        language: Wanted, ISO 639-1.
+        speaker: Wanted.
+        languages: That the engine is set up for.
+        voices: The same.
+
+    Raises:
+        ConfigError: if the engine is not set up for it.
+    """
+    if language not in languages:
+        raise ConfigError(f"{name} is not set up for {language!r}")
+    voice = speaker.name if speaker else voices[0]
+    if voice not in voices:
+        raise ConfigError(f"{name} has no speaker {voice!r}; it has: {', '.join(voices)}")
+    return voice
 
 
 async def samples(data: AsyncGenerator[bytes]) -> AsyncGenerator[NDArray[np.int16]]:
