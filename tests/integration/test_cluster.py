@@ -183,8 +183,9 @@ async def test_another_face_covers_for_one_that_is_lost_or_slow_until_it_is_back
     def plain(shot: Shot) -> bool:  # the fake face has one colour, a photograph many
         return shot.frame is not None and int(np.ptp(shot.frame[..., 0])) < 8
 
-    covered = two_nodes.engine("face", "fake", context, cover="photo", patience_seconds=0.5)
-    async with covered as engine:
+    # One that is stopped is not replaced: it is back when it goes on.
+    wanted = {"patience_seconds": 2, "check_seconds": 60 if how == signal.SIGSTOP else 2}
+    async with two_nodes.engine("face", "fake", context, cover="photo", **wanted) as engine:
         rig = await engine.enrol(read_portrait(default_portrait()), size=(256, 256))
         async with engine.open(rig) as face:
             assert np.ptp((await face.idle())[..., 0]) < 8
@@ -203,7 +204,9 @@ async def test_another_face_covers_for_one_that_is_lost_or_slow_until_it_is_back
             assert np.ptp((await face.idle())[..., 0]) < 8
     assert [shot.audio.start for shot in shots] == [960 * n for n in range(len(shots))]
     assert all(plain(shot) for shot in shots[:10])
-    assert sum(not plain(shot) for shot in shots) > 10
+    assert any(not plain(shot) for shot in shots)
+    if how == signal.SIGSTOP:
+        assert not any(plain(shot) for shot in shots[20:50])
     assert all(shot.frame is not None for shot in shots)
 
 
