@@ -25,9 +25,11 @@ from realtime_avatar.engines.runtime import onnx_session, step
 from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
+from realtime_avatar.voice.byte_convolution import supported
 from realtime_avatar.voice.clauses import Ending, Pace
 from realtime_avatar.voice.cloning import Cloner
 from realtime_avatar.voice.delivery import trimmed
+from realtime_avatar.voice.kokoro_generator import Generator
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
@@ -40,7 +42,7 @@ _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
 _FEWER_VOICES: Final = "kokoro-voices-ja"
 _DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora*0.7+af_bella*0.3", "zh": "zf_xiaoxiao"}
-_DURATIONS: Final = "/encoder/Cast_output_0"
+DURATIONS: Final = "/encoder/Cast_output_0"
 _LEADS: Final = {"es": ", "}
 """Said first: without a pause before it, Spanish voices slur a first consonant (Guillermo is
 heard as "Quisermo"); costs two frames, and is trimmed. English and Chinese do not need it."""
@@ -70,14 +72,12 @@ class Kokoro:
         self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
-        model = with_int64_output(file, _DURATIONS)
-        model = with_products(model, dot_products=has_dot_products())
-        self._session = onnx_session(model, context.threads)
+        self._synthesiser = synthesiser(with_int64_output(file, DURATIONS), context.threads)
         self._vocabulary = vocabulary()
         self._loading = Lock()
         self._phonemisers: dict[str, Phonemiser] = {}
         self._phonemiser("en")
-        self._run("həlˈO.", self._pack(self.speakers[0]), "", None)
+        self._run("həlˈO.", self._pack(self.speakers[0]), "", _run_options())
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -136,15 +136,14 @@ class Kokoro:
                 yield Refinement(found.share, better, found.similarity)
 
     def close(self) -> None:
-        """Nothing to let go of: the session ends with the object."""
+        """Let go of the threads."""
+        self._synthesiser.close()
 
     async def _say(
         self, pack: Pack, lead: str, utterance: Utterance
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Synthesise in a worker thread; a second or more, but cancelled at once."""
-        import onnxruntime
-
-        run: Any = cast("Any", onnxruntime).RunOptions()
+        run = _run_options()
         failure: Exception | None = None
         async with create_task_group() as tasks:
             tasks.start_soon(_terminate_when_cancelled, run)
@@ -167,7 +166,7 @@ class Kokoro:
             "style": pack[len(ids) - 1],
             "speed": np.array([self._options.speed], np.float32),
         }
-        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
+        wave, durations = self._synthesiser.run(inputs, run)
         silence = durations[0, : len(lead) + 1].sum(keepdims=True)
         return wave, np.concatenate([silence, durations[0, len(lead) + 1 :]])
 
@@ -218,6 +217,52 @@ class Kokoro:
                 return spanish.phonemiser(self._phonemisers["en"])
             case _:
                 return english.phonemiser(british=language == "en-gb")
+
+
+class Synthesiser(Protocol):
+    """Computes what a model says."""
+
+    def run(
+        self, inputs: dict[str, NDArray[Any]], run: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+    def close(self) -> None: ...
+
+
+class Whole:
+    """A model that ONNX Runtime runs. See `Generator`, which is quicker."""
+
+    def __init__(self, model: bytes, threads: int) -> None:
+        parts = with_products(model, dot_products=has_dot_products())
+        self._session = onnx_session(parts, threads)
+
+    def run(
+        self, inputs: dict[str, NDArray[Any]], run: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return wave and durations."""
+        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
+        return wave, durations
+
+    def close(self) -> None:
+        """Nothing to let go of: the session ends with the object."""
+
+
+def synthesiser(model: bytes, threads: int) -> Synthesiser:
+    """Return the quickest for this processor.
+
+    Args:
+        model: Kokoro, serialised, with its durations.
+        threads: How many one utterance may use.
+    """
+    if supported():
+        return Generator(model, DURATIONS, threads)
+    return Whole(model, threads)
+
+
+def _run_options() -> Any:
+    import onnxruntime
+
+    return cast("Any", onnxruntime).RunOptions()
 
 
 async def _terminate_when_cancelled(run: Any) -> None:

@@ -19,9 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.voice.protobuf import Value, field, fields, integers, text
+from realtime_avatar.voice.onnx_parts import Bytes, Model, Node
+from realtime_avatar.voice.protobuf import field
 
-_UINT8, _INT8, _INT32, _INT64 = 2, 3, 6, 7  # TensorProto.DataType
+_INT8, _INT32, _INT64 = 3, 6, 7  # TensorProto.DataType
 _HALF: Final = 64  # 2 * 64 * 255 just fits into 16 bits
 _WORTH: Final = 64  # input channels times taps: smaller products do not gain
 
@@ -46,83 +47,48 @@ def with_products(model: bytes, *, dot_products: bool) -> bytes:
         model: A serialised ModelProto; parts that protobuf would merge may follow it.
         dot_products: Whether the processor sums products of bytes in 32 bits.
     """
-    parts = list(fields(memoryview(model)))
-    graphs = [value for number, value in parts if number == 7 and isinstance(value, memoryview)]
-    rest = [field(number, value) for number, value in parts if number != 7]
-    return b"".join([*rest, field(7, _graph(memoryview(b"".join(graphs)), dot_products))])
+    read = Model(model)
+    nodes, tensors = list[Bytes](), list[Bytes]()
+    for node in read.nodes:
+        found = _product(node, read, dot_products)
+        if found is None:
+            nodes.append(node.message)
+        else:
+            nodes += found.nodes
+            tensors += found.tensors
+    return read.with_nodes(nodes, tensors)
 
 
 @dataclass(frozen=True, slots=True)
-class _Convolution:
-    inputs: list[str]
-    output: str
-    dilation: int
-    pads: list[int]
+class _Product:
+    nodes: list[bytes]
+    tensors: list[bytes]
 
 
-def _graph(graph: memoryview, dot_products: bool) -> bytes:
-    parts = list(fields(graph))
-    tensors: dict[str, memoryview] = {}
-    for number, value in parts:
-        if number == 5 and isinstance(value, memoryview):
-            name = next(item for at, item in fields(value) if at == 8)
-            tensors[text(name)] = value
-    new: list[bytes] = []
-    for number, value in parts:
-        found = _convolution(value) if number == 1 and isinstance(value, memoryview) else None
-        new.append((found and _product(found, tensors, dot_products)) or field(number, value))
-    return b"".join(new)
-
-
-def _convolution(node: memoryview) -> _Convolution | None:
-    inputs: list[str] = []
-    outputs: list[str] = []
-    kind = ""
-    attributes: dict[str, list[int]] = {}
-    for number, value in fields(node):
-        match number:
-            case 1:
-                inputs.append(text(value))
-            case 2:
-                outputs.append(text(value))
-            case 4:
-                kind = text(value)
-                if kind != "ConvInteger":
-                    return None
-            case 5:
-                name, values = _attribute(value)
-                attributes[name] = values
-            case _:
-                pass
-    alike = attributes.get("group", [1]) == [1] and attributes.get("strides", [1]) == [1]
-    if kind != "ConvInteger" or len(inputs) != 4 or not alike:
-        return None
-    dilation = attributes.get("dilations", [1])
-    return _Convolution(inputs, outputs[0], dilation[0], attributes.get("pads", [0, 0]))
-
-
-def _product(
-    found: _Convolution, tensors: dict[str, memoryview], dot_products: bool
-) -> bytes | None:
+def _product(node: Node, model: Model, dot_products: bool) -> _Product | None:
     """Return the nodes and weights for a convolution; None if it does not gain."""
-    x, weights, zero, weights_zero = found.inputs
-    if weights not in tensors or weights_zero not in tensors:
+    attributes = node.attributes
+    alike = attributes.get("group", [1]) == [1] and attributes.get("strides", [1]) == [1]
+    if node.kind != "ConvInteger" or len(node.inputs) != 4 or not alike:
         return None
-    w, z = _array(tensors[weights]), _array(tensors[weights_zero])
-    if w is None or z is None or w.ndim != 3 or prod(w.shape[1:]) < _WORTH or z.size != 1:
+    x, weights, zero, weights_zero = node.inputs
+    try:
+        w, z = model.array(weights), model.array(weights_zero)
+    except KeyError:
         return None
+    if w.dtype != np.uint8 or w.ndim != 3 or prod(w.shape[1:]) < _WORTH or z.size != 1:
+        return None
+    dilation, pads = attributes.get("dilations", [1])[0], attributes.get("pads", [0, 0])
+    (output,) = node.outputs
     taps = w.shape[2]
     matrix = w.transpose(2, 1, 0).reshape(-1, w.shape[0]).astype(np.int32) - int(z.item())
     if matrix.min() < -128 or matrix.max() > 127:
         return None
-    wide = np.abs(matrix).max(axis=0) > _HALF
-    halved = not dot_products and bool(wide.any())
-    if halved:
-        matrix = np.where(wide, np.rint(matrix / 2), matrix)
-    own = found.output + "/product/"
+    whole, units = narrowed(matrix, dot_products=dot_products)
+    own = output + "/product/"
     constants: dict[str, _Constant] = {
-        "w": matrix.astype(np.int8),
-        "pads": np.array([0, found.pads[0], 0, 0, found.pads[1], 0], np.int64),
+        "w": whole,
+        "pads": np.array([0, pads[0], 0, 0, pads[1], 0], np.int64),
         "axis": np.array([1], np.int64),
     }
     rows, nodes = own + "rows", list[bytes]()
@@ -131,8 +97,8 @@ def _product(
         nodes.append(_node("Pad", [rows, own + "pads", zero], own + "padded"))
         shifted: list[str] = []
         for tap in range(taps):
-            begin = tap * found.dilation
-            end = begin - (taps - 1) * found.dilation
+            begin = tap * dilation
+            end = begin - (taps - 1) * dilation
             constants[f"from{tap}"] = np.array([begin], np.int64)
             constants[f"to{tap}"] = np.array([end or np.iinfo(np.int64).max], np.int64)
             bounds = [own + f"from{tap}", own + f"to{tap}", own + "axis"]
@@ -142,31 +108,31 @@ def _product(
         nodes.append(_node("Concat", shifted, rows, axis=2))
     sums = own + "sums"
     nodes.append(_node("MatMulInteger", [rows, own + "w", zero], sums))
-    if halved:
-        constants["units"] = np.where(wide, 2, 1).astype(np.int32)
+    if units.max() > 1:
+        constants["units"] = units
         nodes.append(_node("Mul", [sums, own + "units"], own + "whole"))
         sums = own + "whole"
-    nodes.append(_node("Transpose", [sums], found.output, perm=[0, 2, 1]))
-    return b"".join(
-        [field(1, node) for node in nodes]
-        + [field(5, _tensor(own + name, array)) for name, array in constants.items()]
-    )
+    nodes.append(_node("Transpose", [sums], output, perm=[0, 2, 1]))
+    return _Product(nodes, [_tensor(own + name, array) for name, array in constants.items()])
 
 
-def _array(tensor: memoryview) -> NDArray[np.uint8] | None:
-    """Return a tensor of uint8; None if it is of another type."""
-    shape: list[int] = []
-    data: bytes | memoryview = b""
-    for number, value in fields(tensor):
-        if number == 1:
-            shape += integers(value)
-        elif number == 2 and value != _UINT8:
-            return None
-        elif number == 5:  # int32_data
-            data = bytes(integers(value))
-        elif number == 9 and isinstance(value, memoryview):  # raw_data
-            data = value
-    return np.frombuffer(data, np.uint8).reshape(shape) if len(data) == prod(shape) else None
+def narrowed(
+    weights: NDArray[np.int32], *, dot_products: bool
+) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    """Return weights that can be multiplied, and what their units are worth.
+
+    Args:
+        weights: [..., channels out], from -128 to 127.
+        dot_products: Whether the processor sums products of bytes in 32 bits; else they have 7
+            bits and a sign then.
+
+    Returns:
+        Weights of the same shape; 1 or 2, [channels out].
+    """
+    others = tuple(range(weights.ndim - 1))
+    wide = (np.abs(weights).max(axis=others) > _HALF) & (not dot_products)
+    halved = np.where(wide, np.rint(weights / 2), weights)
+    return halved.astype(np.int8), np.where(wide, 2, 1).astype(np.int32)
 
 
 def _tensor(name: str, array: _Constant) -> bytes:
@@ -186,13 +152,3 @@ def _node(kind: str, inputs: Sequence[str], output: str, **attributes: int | lis
             told = b"".join(field(8, item) for item in value) + field(20, 7)
         parts.append(field(5, field(1, name.encode()) + told))
     return b"".join(parts)
-
-
-def _attribute(attribute: Value) -> tuple[str, list[int]]:
-    name, values = "", list[int]()
-    for number, value in fields(attribute):
-        if number == 1:
-            name = text(value)
-        elif number in (3, 8):
-            values += integers(value)
-    return name, values
