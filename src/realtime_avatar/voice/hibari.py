@@ -1,7 +1,7 @@
 """hibari: a small, very fast English voice, distilled from Kokoro's af_heart (Apache-2.0).
 
-Its package brings the weights. One thread is enough: it speaks a hundred times faster than
-people listen.
+Its package brings the weights. One thread would do, for it speaks forty times faster than people
+listen; a second makes a first sound begin a sixth sooner.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -53,7 +53,7 @@ class Hibari:
         self._options = context.parse(HibariOptions)
         self._synth = cast("Callable[..., NDArray[np.float32]]", dsp.synth)
         model = with_int64_output(Path(voice_path(_SPEAKER, download_missing=False)), _DURATIONS)
-        self._session = onnx_session(model)
+        self._session = onnx_session(model, min(2, context.threads))
         self._vocabulary = vocabulary()
         self._english = english.phonemiser()
         self._run("həlˈO.")
