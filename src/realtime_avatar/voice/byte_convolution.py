@@ -42,8 +42,8 @@ _FEATURES: Final = _features()
 
 
 def supported() -> bool:
-    """Return whether this processor can do it."""
-    return _FEATURES.get("avx2", False)
+    """Return whether this processor can do it, and Numba is not told that it is another."""
+    return _FEATURES.get("avx2", False) and not cast("Any", numba).config.CPU_NAME
 
 
 @dataclass(frozen=True, slots=True)
