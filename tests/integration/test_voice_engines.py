@@ -210,7 +210,8 @@ async def test_unknown_languages_speakers_and_samples(kokoro: Kokoro, hibari: Hi
             await say(engine, "Hello", speaker=Speaker("nobody"))
     with pytest.raises(InputError, match="voice"):
         await hibari.enrol(Audio.silence(16_000, 16_000))
-    assert kokoro.speakers[0] == "af_heart"
+    if ModelStore().has("kokoro-voices"):  # without npm there are others
+        assert kokoro.speakers[0] == "af_heart"
     assert kokoro.languages == ("en", "es", "zh")
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.byte_convolution import supported
-from realtime_avatar.voice.kokoro import DURATIONS, Whole
+from realtime_avatar.voice.kokoro import DURATIONS, Whole, find_voices
 from realtime_avatar.voice.kokoro_generator import Generator, fourier_basis, transformed
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import vocabulary
@@ -37,11 +38,11 @@ def model() -> bytes:
 def inputs() -> dict[str, NDArray[Any]]:
     known = vocabulary()
     ids = [known[symbol] for symbol in SYMBOLS if symbol in known]
-    file = ModelStore().path("kokoro-voices") / "af_heart.bin"
-    pack = np.fromfile(file, np.float32).reshape(510, 1, 256)
+    voice = min(find_voices(ModelStore()).items())[1]
+    pack = np.fromfile(voice, np.float32) if isinstance(voice, Path) else voice
     return {
         "tokens": np.array([[0, *ids, 0]], np.int64),
-        "style": pack[len(ids) - 1],
+        "style": pack.reshape(510, 1, 256)[len(ids) - 1],
         "speed": np.ones(1, np.float32),
     }
 

@@ -265,10 +265,12 @@ def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
 
 def main() -> None:
     plan, folder = Plan.read(Path(sys.argv[1])), Path(sys.argv[2])
+    problem = ""
     try:
         anyio.run(Person(plan).converse).save(folder)
     except* AvatarError as group:
-        sys.exit(str(group.exceptions[0]))
+        problem = str(group.exceptions[0])
+    sys.exit(problem or 0)  # not above: Debian's Python 3.11.2 makes a group of it
 
 
 if __name__ == "__main__":

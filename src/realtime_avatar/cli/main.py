@@ -68,13 +68,16 @@ def root(
 
 def main() -> None:
     """Run the command line; an error is one line on stderr and an exit code."""
+    code = 0
     try:
         app()
     except* AvatarError as group:
-        sys.exit(max(_tell(error) for error in leaves(group)))
+        code = max(_tell(error) for error in leaves(group))
     except* BrokenPipeError:  # `avatar … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
+    # Not above: Debian's Python 3.11.2 makes a group of what `except*` raises.
+    sys.exit(code)
 
 
 def _tell(error: AvatarError) -> int:
