@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.byte_convolution import supported
-from realtime_avatar.voice.kokoro import DURATIONS, Whole, find_voices
+from realtime_avatar.voice.kokoro import find_voices
 from realtime_avatar.voice.kokoro_generator import Generator, fourier_basis, transformed
+from realtime_avatar.voice.kokoro_model import DURATIONS, OnnxSynthesiser
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import vocabulary
 
@@ -61,7 +62,7 @@ def test_it_says_what_onnx_runtime_says(
         wave, durations = mine.run(inputs, options())
     finally:
         mine.close()
-    reference, expected = Whole(model, threads).run(inputs, options())
+    reference, expected = OnnxSynthesiser(model, threads).run(inputs, options())
     assert np.array_equal(durations, expected)
     assert wave.shape == reference.shape
     # Bytes of one go into sums that are bytes again, 48 times: a sample is not the same one.

@@ -23,27 +23,16 @@ ROWS: Final = 6
 
 _VECTORS: Final = 2
 _LANES: Final = 8  # of 32 bits
-COLUMNS: Final = _VECTORS * _LANES
-"""Channels that are summed at once."""
-
-DEPTH: Final = 4
-"""Channels that one step takes in."""
-
+_COLUMNS: Final = _VECTORS * _LANES  # channels that are summed at once
+_DEPTH: Final = 4  # channels that one step takes in
 _GROUPS: Final = (8, 4, 2)
-
-
-def _features() -> dict[str, bool]:
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return {}
-    return dict(cast("Any", binding).get_host_cpu_features())
-
-
-_FEATURES: Final = _features()
 
 
 def supported() -> bool:
     """Return whether this processor can do it, and Numba is not told that it is another."""
-    return _FEATURES.get("avx2", False) and not cast("Any", numba).config.CPU_NAME
+    if platform.machine() not in ("x86_64", "AMD64") or cast("Any", numba).config.CPU_NAME:
+        return False
+    return bool(cast("Any", binding).get_host_cpu_features().get("avx2", False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +53,11 @@ def packed(weights: NDArray[np.int8]) -> Packed:
     """Pack weights.
 
     Args:
-        weights: [taps, channels in, channels out]; channels are multiples of 4 and `COLUMNS`.
-            From -64 to 64.
+        weights: [taps, channels in, channels out], from -64 to 64; the channels are multiples of
+            4 and of 16.
     """
     taps, before, after = weights.shape
-    split = weights.reshape(taps, before // DEPTH, DEPTH, after // COLUMNS, COLUMNS)
+    split = weights.reshape(taps, before // _DEPTH, _DEPTH, after // _COLUMNS, _COLUMNS)
     ordered = np.ascontiguousarray(split.transpose(3, 0, 1, 4, 2))
     groups = np.array([_group(panel) for panel in ordered], np.int64)
     return Packed(ordered, groups)
@@ -87,7 +76,7 @@ def _group(panel: NDArray[np.int8]) -> int:
 
 
 def _summing(group: int) -> Any:
-    """Return a function of Numba's that sums `ROWS` x `COLUMNS` products."""
+    """Return a function of Numba's that sums the products of `ROWS` x 16."""
 
     def sums(
         typingctx: Any, rows: Any, row: Any, tap: Any, weights: Any, taps: Any, steps: Any, out: Any
@@ -102,7 +91,7 @@ def _summing(group: int) -> Any:
             weights: Address of the columns' packed weights.
             taps: Of them.
             steps: Of four bytes, in a tap; a multiple of `group`, not 0.
-            out: Address of the sums, int32 [`ROWS`, `COLUMNS`].
+            out: Address of the sums, int32 [`ROWS`, 16].
         """
         size = numba.types.intp
         kind = numba.types.void(size, size, size, size, size, size, size)
@@ -122,7 +111,7 @@ def _emit(
 ) -> None:  # fmt: skip
     word, byte, short = ir.IntType(32), ir.IntType(8), ir.IntType(16)
     size = rows.type
-    words, quads = ir.VectorType(word, _LANES), ir.VectorType(byte, _LANES * DEPTH)
+    words, quads = ir.VectorType(word, _LANES), ir.VectorType(byte, _LANES * _DEPTH)
     shorts = ir.VectorType(short, _LANES * 2)
     none = ir.Constant(words, ir.Undefined)
     everywhere = ir.Constant(words, [0] * _LANES)
@@ -164,7 +153,7 @@ def _emit(
     places = [builder.inttoptr(place, words.as_pointer()) for place in places]
     for place in places:
         builder.store(nothing, place, align=1)
-    step = COLUMNS * DEPTH
+    step = _COLUMNS * _DEPTH
     at_tap = begin("taps")
     first = builder.add(rows, builder.mul(at_tap, tap))
     panel = builder.add(weights, builder.mul(at_tap, builder.mul(steps, constant(step))))
@@ -174,18 +163,19 @@ def _emit(
         now = builder.add(at, constant(number))
         place = builder.add(panel, builder.mul(now, constant(step)))
         factors = [
-            load(builder.add(place, constant(vector * _LANES * DEPTH)), quads)
+            load(builder.add(place, constant(vector * _LANES * _DEPTH)), quads)
             for vector in range(_VECTORS)
         ]
-        address = builder.add(first, builder.mul(now, constant(DEPTH)))
+        address = builder.add(first, builder.mul(now, constant(_DEPTH)))
         products: list[Any] = []
         for row_at in range(ROWS):
             bytes_ = broadcast(builder.add(address, builder.mul(row, constant(row_at))))
             products += [
                 call("llvm.x86.avx2.pmadd.ub.sw", shorts, bytes_, factor) for factor in factors
             ]
-        added = [builder.add(sum_, pairs) for sum_, pairs in zip(sums, products, strict=False)]
-        sums = added or products
+        if sums:
+            products = [builder.add(*pair) for pair in zip(sums, products, strict=True)]
+        sums = products
     for place, pairs in zip(places, sums, strict=True):
         fours = call("llvm.x86.avx2.pmadd.wd", words, pairs, ones)
         total = builder.add(builder.load(place, align=1), fours)
@@ -223,16 +213,14 @@ def convolve(
     """
     channels = x.shape[1]
     taps = weights.shape[1]
-    sums = np.empty((ROWS, COLUMNS), np.int32)
+    sums = np.empty((ROWS, _COLUMNS), np.int32)
     panel = weights[0].size
+    tap, steps, sums_at = dilation * channels, channels // _DEPTH, sums.ctypes.data
     for start in range(0, out.shape[0], ROWS):
         rows = min(ROWS, out.shape[0] - start)
+        rows_at = x.ctypes.data + start * channels
         for column in range(weights.shape[0]):
-            rows_at = x.ctypes.data + start * channels
-            tap = dilation * channels
             panel_at = weights.ctypes.data + column * panel
-            steps = channels // DEPTH
-            sums_at = sums.ctypes.data
             group = groups[column]
             if group == 8:
                 _sums_8(rows_at, channels, tap, panel_at, taps, steps, sums_at)
@@ -242,9 +230,9 @@ def convolve(
                 _sums_2(rows_at, channels, tap, panel_at, taps, steps, sums_at)
             else:
                 _sums_1(rows_at, channels, tap, panel_at, taps, steps, sums_at)
-            base = column * COLUMNS
+            base = column * _COLUMNS
             for row in range(rows):
-                for lane in range(COLUMNS):
+                for lane in range(_COLUMNS):
                     value = sums[row, lane] * scale[base + lane] + shift[base + lane]
                     if add:
                         out[start + row, base + lane] += value

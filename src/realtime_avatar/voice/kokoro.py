@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 from anyio import create_task_group, sleep_forever
@@ -21,17 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from realtime_avatar.engines.ports import Refinement, Speaker, Voice
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.engines.runtime import onnx_session, step
+from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
-from realtime_avatar.voice.byte_convolution import supported
 from realtime_avatar.voice.clauses import Ending, Pace
 from realtime_avatar.voice.cloning import Cloner
 from realtime_avatar.voice.delivery import trimmed
-from realtime_avatar.voice.kokoro_generator import Generator
-from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
-from realtime_avatar.voice.onnx_output import with_int64_output
+from realtime_avatar.voice.kokoro_model import run_options, synthesiser
 from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
 from realtime_avatar.voice.speakers import GE2E, Ge2e
@@ -42,7 +39,6 @@ _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
 _FEWER_VOICES: Final = "kokoro-voices-ja"
 _DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora*0.7+af_bella*0.3", "zh": "zf_xiaoxiao"}
-DURATIONS: Final = "/encoder/Cast_output_0"
 _LEADS: Final = {"es": ", "}
 """Said first: without a pause before it, Spanish voices slur a first consonant (Guillermo is
 heard as "Quisermo"); costs two frames, and is trimmed. English and Chinese do not need it."""
@@ -72,12 +68,12 @@ class Kokoro:
         self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
-        self._synthesiser = synthesiser(with_int64_output(file, DURATIONS), context.threads)
+        self._synthesiser = synthesiser(file, context.threads)
         self._vocabulary = vocabulary()
         self._loading = Lock()
         self._phonemisers: dict[str, Phonemiser] = {}
         self._phonemiser("en")
-        self._run("həlˈO.", self._pack(self.speakers[0]), "", _run_options())
+        self._run("həlˈO.", self._pack(self.speakers[0]), "", run_options())
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -143,7 +139,7 @@ class Kokoro:
         self, pack: Pack, lead: str, utterance: Utterance
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Synthesise in a worker thread; a second or more, but cancelled at once."""
-        run = _run_options()
+        run = run_options()
         failure: Exception | None = None
         async with create_task_group() as tasks:
             tasks.start_soon(_terminate_when_cancelled, run)
@@ -217,52 +213,6 @@ class Kokoro:
                 return spanish.phonemiser(self._phonemisers["en"])
             case _:
                 return english.phonemiser(british=language == "en-gb")
-
-
-class Synthesiser(Protocol):
-    """Computes what a model says."""
-
-    def run(
-        self, inputs: dict[str, NDArray[Any]], run: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
-
-    def close(self) -> None: ...
-
-
-class Whole:
-    """A model that ONNX Runtime runs. See `Generator`, which is quicker."""
-
-    def __init__(self, model: bytes, threads: int) -> None:
-        parts = with_products(model, dot_products=has_dot_products())
-        self._session = onnx_session(parts, threads)
-
-    def run(
-        self, inputs: dict[str, NDArray[Any]], run: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return wave and durations."""
-        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
-        return wave, durations
-
-    def close(self) -> None:
-        """Nothing to let go of: the session ends with the object."""
-
-
-def synthesiser(model: bytes, threads: int) -> Synthesiser:
-    """Return the quickest for this processor.
-
-    Args:
-        model: Kokoro, serialised, with its durations.
-        threads: How many one utterance may use.
-    """
-    if supported():
-        return Generator(model, DURATIONS, threads)
-    return Whole(model, threads)
-
-
-def _run_options() -> Any:
-    import onnxruntime
-
-    return cast("Any", onnxruntime).RunOptions()
 
 
 async def _terminate_when_cancelled(run: Any) -> None:

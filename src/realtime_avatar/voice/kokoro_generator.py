@@ -214,7 +214,7 @@ def _pass(model: Model, block: str, at: int) -> _Pass:
     weights, zero = model.array(node.inputs[1]), model.array(node.inputs[3])
     scale = model.array(node.inputs[1].removesuffix("_quantized") + "_scale")
     matrix = weights.transpose(2, 1, 0).astype(np.int32) - int(zero.item())
-    whole, units = narrowed(matrix, dot_products=False)
+    whole, units = narrowed(matrix, dot_products=False)  # the kernel has none anywhere
     own = f"decoder.decoder.generator.{block}"
     bias = model.array(f"{own}.{name}.bias")
     return _Pass(

@@ -1,0 +1,63 @@
+"""How Kokoro's model is run: by the project's own kernels where the processor has AVX2."""
+
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.engines.runtime import onnx_session
+from realtime_avatar.voice.byte_convolution import supported
+from realtime_avatar.voice.kokoro_generator import Generator
+from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
+from realtime_avatar.voice.onnx_output import with_int64_output
+
+DURATIONS: Final = "/encoder/Cast_output_0"
+
+
+class Synthesiser(Protocol):
+    """Computes what Kokoro says: wave, and how many frames each symbol takes."""
+
+    def run(
+        self, inputs: dict[str, NDArray[Any]], run: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+
+    def close(self) -> None: ...
+
+
+class OnnxSynthesiser:
+    """A model that ONNX Runtime runs. See `Generator`, which is quicker."""
+
+    def __init__(self, model: bytes, threads: int) -> None:
+        parts = with_products(model, dot_products=has_dot_products())
+        self._session = onnx_session(parts, threads)
+
+    def run(
+        self, inputs: dict[str, NDArray[Any]], run: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return wave and durations."""
+        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
+        return wave, durations
+
+    def close(self) -> None:
+        """Nothing to let go of: the session ends with the object."""
+
+
+def synthesiser(file: Path, threads: int) -> Synthesiser:
+    """Return the quickest for this processor.
+
+    Args:
+        file: Kokoro's model.
+        threads: How many one utterance may use.
+    """
+    model = with_int64_output(file, DURATIONS)
+    if supported():
+        return Generator(model, DURATIONS, threads)
+    return OnnxSynthesiser(model, threads)
+
+
+def run_options() -> Any:
+    """Return ONNX Runtime's RunOptions, by which a run is told to terminate."""
+    import onnxruntime
+
+    return cast("Any", onnxruntime).RunOptions()
