@@ -76,6 +76,35 @@ def test_somebody_speaking_over_it_is_not(
     assert not echo.explains(begin, begin + RATE)
 
 
+@pytest.mark.parametrize("decibels", [None, -20, -12])
+def test_who_goes_on_speaking_over_it_never_becomes_its_echo(
+    voice: Audio, person: Sound, decibels: float | None
+):
+    heard = np.zeros(voice.samples // 3) + np.random.default_rng(1).normal(0, 5, voice.samples // 3)
+    if decibels is not None:
+        heard += echo_of(voice, decibels, 200, 0.4)[: len(heard)]
+    said = person * max(0.3, np.abs(heard).max() / np.abs(person).max())  # as loud as the echo
+    spoken = [(at, at + 1.2) for at in (4.0, 5.6, 7.2, 8.8)]
+    for start, end in spoken:
+        first, last = round(start * RATE), round(end * RATE)
+        heard[first:last] += said[RATE // 2 :][: last - first]
+    echo = Echo()
+    for chunk in played_to(echo, voice, heard):
+        echo.hear(chunk)
+        for start, end in spoken:
+            if end * RATE <= chunk.end < end * RATE + 320:
+                assert not echo.explains(round(start * RATE), round(end * RATE)), start
+
+
+@pytest.mark.parametrize(("decibels", "louder"), [(-30, 10), (-20, 10), (-20, 4), (-12, 3)])
+def test_an_echo_that_grows_louder_is_learnt_within_three_seconds(
+    voice: Audio, decibels: float, louder: float
+):
+    heard = echo_of(voice, decibels, 200, 0.4)
+    heard[6 * RATE :] *= louder
+    assert max(foreign_times(voice, heard), default=0) < 9
+
+
 def test_with_headphones_nothing_is_echo(voice: Audio, person: Sound):
     heard = np.zeros(voice.samples // 3) + np.random.default_rng(1).normal(0, 5, voice.samples // 3)
     heard[6 * RATE : 6 * RATE + len(person)] += person / 4

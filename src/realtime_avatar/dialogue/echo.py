@@ -25,6 +25,8 @@ NEAR: Final = 4  # frames by which networks make the delay vary
 KEPT: Final = 512  # frames that are remembered
 COMPARED: Final = 200  # frames that the delay is found from
 ALIKE: Final = 0.6  # correlation from which it counts as found
+RECENT: Final = 80  # frames by which an echo is told from somebody who speaks over it
+CLOSELY: Final = 0.7  # correlation from which it is one; with somebody it is 0.6 at most, mostly
 LEVELS: Final = 300  # frames that the levels are learnt from
 FEW: Final = 30  # frames below which they are not known
 MANY: Final = 150  # frames after which there is no echo if no delay was found
@@ -48,6 +50,7 @@ class Echo:
         self._played = _Ring(KEPT)  # with the room's reverberation
         self._heard, self._due = _Ring(KEPT), _Ring(KEPT)  # and what was played, as it is due
         self._ratios = _Ring(LEVELS)  # of these two, while something is played
+        self._learnt = 0  # frames of which the ratios were taken, or never will be
         self._levels = self._noise = np.zeros(BANDS)
         self._ahead: float | None = None  # frames that were played before the first was heard
         self._delay: int | None = None  # frames
@@ -90,8 +93,6 @@ class Echo:
             due = self._expected()
             self._heard.push(energy)
             self._due.push(due)
-            if due.mean() > AUDIBLE:
-                self._ratios.push(energy / (due + 1))
         self._look()
 
     def _expected(self) -> NDArray[np.float64]:
@@ -123,6 +124,35 @@ class Echo:
                 self._foreign = None
         else:
             self._foreign_looks, self._foreign = 0, None
+        self._learn(now)
+
+    def _learn(self, now: int) -> None:
+        """Take the ratios of what is the echo; never those of somebody who speaks over it.
+
+        Were they taken too, a person would be the loudest echo after a tenth of a second.
+        But an echo that is louder than before seems to be a person too: while what is heard
+        follows what was played, it is learnt whatever it seems to be.
+        """
+        end = now - WINDOW
+        if self._foreign_looks:
+            if not self._follows(now):
+                if self._foreign is not None:
+                    self._learnt = now
+                return
+            end = now
+        first, self._learnt = self._learnt, max(self._learnt, end)
+        for energy, due in zip(self._heard.get(first, end), self._due.get(first, end), strict=True):
+            if due.mean() > AUDIBLE:
+                self._ratios.push(energy / (due + 1))
+
+    def _follows(self, now: int) -> bool:
+        """Whether loudness of late went with what was played, however loud it was."""
+        if self._delay is None:
+            return False
+        heard, due = (_decibels(ring.get(now - RECENT, now)) for ring in (self._heard, self._due))
+        heard, due = heard - heard.mean(0), due - due.mean(0)
+        spread = np.sqrt((heard**2).sum() * (due**2).sum()) + 1e-9
+        return bool((heard * due).sum() / spread >= CLOSELY)
 
     @property
     def _known(self) -> bool:
