@@ -170,10 +170,16 @@ async def test_a_hundred_sessions_leave_nothing_behind(monkeypatch: pytest.Monke
         assert len(anyio.get_running_tasks()) <= tasks
         assert [thread.name for thread in threading.enumerate() if "decoder" in thread.name] == []
         assert threading.active_count() <= threads + 10  # idle workers come and go
-        kinds = (Session, Call, LivePlayout, RTCPeerConnection, VideoEncoder)
-        assert [type(thing) for thing in gc.get_objects() if isinstance(thing, kinds)] == []
+        await until(lambda: not left_behind())  # tasks of aiortc may hold theirs for seconds
         assert (resident() - memory) / 1e6 < 60  # MB; it goes up and down by 30
         assert "avatar_sessions 0.0" in (await site.http.get("/metrics")).text
+
+
+def left_behind() -> list[type]:
+    """Return what is still there of conversations that are over."""
+    gc.collect()
+    kinds = (Session, Call, LivePlayout, RTCPeerConnection, VideoEncoder)
+    return [type(thing) for thing in gc.get_objects() if isinstance(thing, kinds)]
 
 
 async def connect(stack: AsyncExitStack, site: Site, *, close: bool = True) -> Visitor:
