@@ -218,12 +218,17 @@ class Ensemble:
             async with create_task_group() as tasks:
                 for kind in kinds:
                     if kind == "voice":
-                        tasks.start_soon(self.voice, language or self.settings.languages[0])
+                        tasks.start_soon(self._voice, language or self.settings.languages[0])
                         continue
                     for name in self.settings.chosen(kind):
                         tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+
+    async def _voice(self, language: str) -> None:
+        engine, speaker = await self.voice(language)
+        async with engine.open(language=language, speaker=speaker):
+            pass  # what it reads the language with is loaded now
 
     async def _get(self, kind: Kind, name: str) -> Any:
         key = (kind, name)

@@ -11,7 +11,7 @@ from anyio import create_task_group, current_time, to_thread
 from realtime_avatar.dialogue.conversation import Conversation, last_word, open_conversation
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.turn import Turn
-from realtime_avatar.engines.ports import Rig, Transcript
+from realtime_avatar.engines.ports import RecognizerEngine, Rig, Transcript
 from realtime_avatar.engines.registry import Kind
 from realtime_avatar.errors import EngineError, InputError
 from realtime_avatar.face.portrait import default_portrait, read_portrait
@@ -89,14 +89,18 @@ async def answer_file(ensemble: Ensemble, question: Path, out: Path, size: Size 
     _check_target(out)
     # A bad question does not wait for the models.
     utterance = await to_thread.run_sync(_read, question, MAX_QUESTION)
-    async with _stage(ensemble, size, ("recognizer", "chat", "voice", "face")) as (stage, loading):
-        start = current_time()
-        heard = await stage.hear(utterance)
-        hearing = current_time() - start
-        if not heard.text:
-            raise InputError(f"nobody is heard to speak in {question}")
-        language = ensemble.settings.language or heard.language
-        timings = Timings()
+    asked = current_time()
+    engine = await ensemble.recognizer()
+    heard_at = current_time()
+    heard = await _heard(engine, ensemble.settings.possible, utterance)
+    hearing = current_time() - heard_at
+    if not heard.text:
+        raise InputError(f"nobody is heard to speak in {question}")
+    # Only now is it known whose voice and whose system message are to be loaded.
+    language = ensemble.settings.language or heard.language
+    async with _stage(ensemble, size, ("chat", "voice", "face"), language) as stage:
+        start = current_time() - hearing  # as if all had been there before the question came
+        loading, timings = start - asked, Timings()
         async with FilePlayout(out, FPS) as playout:
             turn = await stage.answer(heard.text, language, playout, timings)
             check_heard(turn)
@@ -114,13 +118,13 @@ async def say_file(ensemble: Ensemble, text: str, out: Path, size: Size = None) 
     _check_target(out)
     settings = ensemble.settings
     language = settings.language or guess_language(text, settings.languages)
-    async with _stage(ensemble, size, ("voice", "face"), language) as (stage, loading):
-        start = current_time()
-        timings = Timings()
+    asked = current_time()
+    async with _stage(ensemble, size, ("voice", "face"), language) as stage:
+        start, timings = current_time(), Timings()
         async with FilePlayout(out, FPS) as playout:
             turn = await stage.say(text, language, playout, timings)
             check_heard(turn)
-        return _film(out, "", turn, language, playout, timings, start, loading, {})
+        return _film(out, "", turn, language, playout, timings, start, start - asked, {})
 
 
 def check_text(text: str) -> None:
@@ -147,7 +151,13 @@ async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: floa
 async def hear(ensemble: Ensemble, utterance: Audio, languages: Sequence[str] = ()) -> Transcript:
     """Return what is said in some audio; `languages`: possible ones, else the settings'."""
     engine = await ensemble.recognizer()
-    async with engine.open(languages=languages or ensemble.settings.possible) as recognizer:
+    return await _heard(engine, languages or ensemble.settings.possible, utterance)
+
+
+async def _heard(
+    engine: RecognizerEngine, languages: Sequence[str], utterance: Audio
+) -> Transcript:
+    async with engine.open(languages=languages) as recognizer:
         return await last_word(recognizer, utterance)
 
 
@@ -169,10 +179,9 @@ def bundled(name: str) -> Path:
 
 @asynccontextmanager
 async def _stage(
-    ensemble: Ensemble, size: Size, kinds: Sequence[Kind], language: str = ""
-) -> AsyncGenerator[tuple[Conversation, float]]:
-    """Load the engines, enrol the portrait, open a conversation; say how long it took."""
-    start = current_time()
+    ensemble: Ensemble, size: Size, kinds: Sequence[Kind], language: str
+) -> AsyncGenerator[Conversation]:
+    """Load the engines, enrol the portrait, open a conversation in a language."""
     rigs: list[Rig] = []
 
     async def enrol_portrait() -> None:
@@ -184,9 +193,10 @@ async def _stage(
             tasks.start_soon(ensemble.load, kinds, language)
     except ExceptionGroup as group:
         raise group.exceptions[0] from None
-    hears, thinks = "recognizer" in kinds, "chat" in kinds
-    async with open_conversation(ensemble, rigs[0], hears=hears, thinks=thinks) as conversation:
-        yield conversation, current_time() - start
+    async with open_conversation(
+        ensemble, rigs[0], hears=False, thinks="chat" in kinds, languages=(language,)
+    ) as conversation:
+        yield conversation
 
 
 def _film(
