@@ -377,7 +377,7 @@ async def test_the_chat_reads_what_is_being_said_until_it_is_asked(
         await stage.hear(Partial(said("When do you")), Likely(said("When do you open?")))
         await stage.hear(Ended(said("When do you open?")))
         finished = await stage.until(message.Finished)
-        assert read in (["When do you"], [])  # stopped by the question itself
+        assert read == []  # nothing is begun that the question itself would wait for
         read.clear()
         await stage.hear(Began(9))
         await until(f"When do you open?|{finished.heard}|")

@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Final
 
+from anyio import sleep
+
 from realtime_avatar.dialogue.chats import Chats
 from realtime_avatar.dialogue.history import History
 from realtime_avatar.dialogue.newest import Newest
@@ -12,6 +14,10 @@ from realtime_avatar.thinking.reading_ahead import read_ahead
 
 _UNSURE: Final = " .…,;:?!。，；：？！、"
 """What a recogniser ends a guess with goes on otherwise."""
+
+_SETTLED: Final = 0.03
+"""Seconds after which a guess is no longer followed by the question itself: that may come with
+it, and would wait until a model has finished the tokens it has begun to read."""
 
 
 class Ahead:
@@ -44,6 +50,7 @@ class Ahead:
         await self._jobs.work(self._read, lambda: True)
 
     async def _read(self, text: str) -> None:
+        await sleep(_SETTLED)
         with suppress(AvatarError):  # the reply will tell
             chat = await self._chats.get(self._language)
             self._history.system = self._chats.system(self._language)

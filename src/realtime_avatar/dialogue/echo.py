@@ -25,6 +25,7 @@ NEAR: Final = 4  # frames by which networks make the delay vary
 KEPT: Final = 512  # frames that are remembered
 COMPARED: Final = 200  # frames that the delay is found from
 ALIKE: Final = 0.6  # correlation from which it counts as found
+SETTLED: Final = 10  # frames of silence after which resampler and bands hold nothing else
 RECENT: Final = 80  # frames by which an echo is told from somebody who speaks over it
 CLOSELY: Final = 0.7  # correlation from which it is one; with somebody it is 0.6 at most, mostly
 LEVELS: Final = 300  # frames that the levels are learnt from
@@ -46,6 +47,8 @@ class Echo:
 
     def __init__(self) -> None:
         self._resampler = Resampler(RATE)
+        self._taken = 0  # samples that it was given
+        self._silent = 0  # frames for which nothing has been played
         self._speaker, self._ear = Bands(), Bands()
         self._played = _Ring(KEPT)  # with the room's reverberation
         self._heard, self._due = _Ring(KEPT), _Ring(KEPT)  # and what was played, as it is due
@@ -82,7 +85,15 @@ class Echo:
 
     def played(self, audio: Audio) -> None:
         """Take what is played now: consecutive beats of the playout, silent ones too."""
-        for energy in self._speaker.push(self._resampler.push(audio)):
+        frames, rest = divmod(audio.samples * RATE // HOP, audio.rate)
+        self._silent = 0 if audio.pcm.any() else self._silent + frames
+        if self._silent > SETTLED and not rest:  # most of a call; nothing is left in the filters
+            energies = np.zeros((frames, BANDS))
+        else:
+            chunk = Audio(audio.pcm, audio.rate, self._taken)
+            self._taken = chunk.end
+            energies = self._speaker.push(self._resampler.push(chunk))
+        for energy in energies:
             self._played.push(np.maximum(energy, self._played.newest * FADE))
 
     def hear(self, audio: Audio) -> None:
@@ -141,9 +152,9 @@ class Echo:
                 return
             end = now
         first, self._learnt = self._learnt, max(self._learnt, end)
-        for energy, due in zip(self._heard.get(first, end), self._due.get(first, end), strict=True):
-            if due.mean() > AUDIBLE:
-                self._ratios.push(energy / (due + 1))
+        heard, due = self._heard.get(first, end), self._due.get(first, end)
+        for frame in np.flatnonzero(due.mean(1) > AUDIBLE):
+            self._ratios.push(heard[frame] / (due[frame] + 1))
 
     def _follows(self, now: int) -> bool:
         """Whether loudness of late went with what was played, however loud it was."""
@@ -199,22 +210,29 @@ class _Ring:
     """The newest frames of energies; what is not there, old or to come, is silence."""
 
     def __init__(self, size: int) -> None:
-        self._frames = np.zeros((size, BANDS))
-        self.count = 0
+        self._size, self.count = size, 0
+        self._frames = np.zeros((2 * size, BANDS))  # twice: whatever is asked for is in one piece
 
     @property
     def newest(self) -> NDArray[np.float64]:
-        return self._frames[(self.count - 1) % len(self._frames)]
+        return self._frames[(self.count - 1) % self._size]
 
     def push(self, frame: NDArray[np.float64]) -> None:
-        self._frames[self.count % len(self._frames)] = frame
+        at = self.count % self._size
+        self._frames[at] = self._frames[at + self._size] = frame
         self.count += 1
 
     def get(self, first: int, last: int) -> NDArray[np.float64]:
-        """Return the frames from one to another, counted since the beginning."""
-        index = np.arange(first, last)
-        there = (index >= 0) & (index >= self.count - len(self._frames)) & (index < self.count)
-        return self._frames[index % len(self._frames)] * there[:, None]
+        """Return the frames from one to another, counted since the beginning; not to be changed."""
+        oldest = max(0, self.count - self._size)
+        if first >= oldest and last <= self.count:
+            at = first % self._size
+            return self._frames[at : at + max(0, last - first)]
+        frames = np.zeros((max(0, last - first), BANDS))
+        begin, end = max(first, oldest), min(last, self.count)
+        if begin < end:
+            frames[begin - first : end - first] = self.get(begin, end)
+        return frames
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
