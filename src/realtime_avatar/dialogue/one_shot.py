@@ -11,7 +11,7 @@ from anyio import create_task_group, current_time, to_thread
 from realtime_avatar.dialogue.conversation import Conversation, last_word, open_conversation
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.turn import Turn
-from realtime_avatar.engines.ports import RecognizerEngine, Rig, Transcript
+from realtime_avatar.engines.ports import Rig, Transcript
 from realtime_avatar.engines.registry import Kind
 from realtime_avatar.errors import EngineError, InputError
 from realtime_avatar.face.portrait import default_portrait, read_portrait
@@ -90,9 +90,9 @@ async def answer_file(ensemble: Ensemble, question: Path, out: Path, size: Size 
     # A bad question does not wait for the models.
     utterance = await to_thread.run_sync(_read, question, MAX_QUESTION)
     asked = current_time()
-    engine = await ensemble.recognizer()
+    await ensemble.recognizer()
     heard_at = current_time()
-    heard = await _heard(engine, ensemble.settings.possible, utterance)
+    heard = await hear(ensemble, utterance)
     hearing = current_time() - heard_at
     if not heard.text:
         raise InputError(f"nobody is heard to speak in {question}")
@@ -151,13 +151,7 @@ async def transcribe_file(ensemble: Ensemble, recording: Path, max_seconds: floa
 async def hear(ensemble: Ensemble, utterance: Audio, languages: Sequence[str] = ()) -> Transcript:
     """Return what is said in some audio; `languages`: possible ones, else the settings'."""
     engine = await ensemble.recognizer()
-    return await _heard(engine, languages or ensemble.settings.possible, utterance)
-
-
-async def _heard(
-    engine: RecognizerEngine, languages: Sequence[str], utterance: Audio
-) -> Transcript:
-    async with engine.open(languages=languages) as recognizer:
+    async with engine.open(languages=languages or ensemble.settings.possible) as recognizer:
         return await last_word(recognizer, utterance)
 
 
