@@ -9,7 +9,7 @@ shows, completed where the lids hid it. So nothing can fold, however far the eye
 # pyright: reportUnknownParameterType=false, reportMissingParameterType=false
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numba
@@ -21,10 +21,24 @@ from realtime_avatar.media.motion import INDEX
 
 Floats = NDArray[np.float32]
 
-_MEET = 0.2  # where the lids meet: share of the opening above the lower lid
-_LASH_OUT, _LASH_IN = 0.035, 0.05  # what moves unstretched, either side of a lid edge, widths
+MEET: Final = 0.2
+"""Where the lids meet: share of the opening above the lower lid."""
+
+LASH_OUT: Final = 0.035
+"""What moves unstretched on the far side of a lid's edge, widths of the eye."""
+
+LASH_IN: Final = 0.05
+"""The same on the eyeball's side."""
+
 _YAW, _PITCH = 0.17, 0.11  # shift of the iris for a gaze of 1, widths of the eye
 _SIDES = ("Right", "Left")  # the person's own: their right eye is left in the picture
+_OUTWARDS = np.array([-_YAW, _YAW], np.float32)
+_COLUMNS = {
+    name: [INDEX[name + side] for side in _SIDES]
+    for name in (
+        "eyeBlink", "eyeSquint", "eyeWide", "eyeLookDown", "eyeLookUp", "eyeLookOut", "eyeLookIn"
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +121,8 @@ def _eye(texture: NDArray[np.uint8], points: Floats, side: int) -> Eye:
     )
     y, x = np.mgrid[low[1] : high[1], low[0] : high[0]] + 0.5
     u, v = (frame[i] * x + frame[i + 1] * y + frame[i + 2] for i in (0, 3))
-    over = np.interp(u, columns, above) + _LASH_IN * width
-    under = np.interp(u, columns, below) - 0.5 * _LASH_IN * width
+    over = np.interp(u, columns, above) + LASH_IN * width
+    under = np.interp(u, columns, below) - 0.5 * LASH_IN * width
     inside = (v > over) & (v < under) & (u > 0.04 * width) & (u < 0.96 * width)
     ball = _ball(skin, u, v, inside, iris)
     brow = points[list(BROWS[side])]
@@ -219,29 +233,20 @@ def pose(weights: Floats) -> Floats:
     """Return for each eye: upper lid shut, lower lid raised, gaze right and gaze down.
 
     Args:
-        weights: ARKit, (52,).
+        weights: ARKit, (..., 52).
 
     Returns:
-        (2, 4), the eye that is left in the picture first. The upper lid follows the gaze,
+        (..., 2, 4), the eye that is left in the picture first. The upper lid follows the gaze,
         and negative values open the eye wider than at rest.
     """
-    state = np.empty((2, 4), np.float32)
-    for row, side in enumerate(_SIDES):
-
-        def of(name: str, side: str = side) -> float:
-            return float(weights[INDEX[name + side]])
-
-        blink, squint, wide = of("eyeBlink"), of("eyeSquint"), of("eyeWide")
-        down = of("eyeLookDown") - of("eyeLookUp")
-        outwards = of("eyeLookOut") - of("eyeLookIn")
-        lid = 0.12 * squint - 0.4 * wide + (0.4 * down if down > 0 else 0.16 * down)
-        state[row] = (
-            min(1.0, blink + lid * (1 - blink)),
-            min(1.0, max(blink, 0.45 * squint + 0.05 * max(down, 0.0))),
-            (-outwards if side == "Right" else outwards) * _YAW,
-            down * _PITCH,
-        )
-    return state
+    of = {name: weights[..., columns] for name, columns in _COLUMNS.items()}
+    blink, squint = of["eyeBlink"], of["eyeSquint"]
+    down = of["eyeLookDown"] - of["eyeLookUp"]
+    outwards = of["eyeLookOut"] - of["eyeLookIn"]
+    lid = 0.12 * squint - 0.4 * of["eyeWide"] + np.where(down > 0, 0.4, 0.16) * down
+    shut = np.minimum(1.0, blink + lid * (1 - blink))
+    raised = np.minimum(1.0, np.maximum(blink, 0.45 * squint + 0.05 * np.maximum(down, 0.0)))
+    return np.stack([shut, raised, outwards * _OUTWARDS, down * _PITCH], -1).astype(np.float32)
 
 
 def paint(texture: NDArray[np.uint8], eye: Eye, state: Floats) -> None:
@@ -285,7 +290,7 @@ def _paint(
     iris_u, iris_v, radius, shut, raised, right, down,
 ) -> None:  # fmt: skip
     last = len(upper) - 1
-    lash_out, lash_in = _LASH_OUT * width, _LASH_IN * width
+    lash_out, lash_in = LASH_OUT * width, LASH_IN * width
     # A hardly moved eye is the portrait's own, so that rest is exactly the photograph.
     moved = _smooth(12 * max(abs(shut), abs(raised), 5 * abs(right) / width, 5 * abs(down) / width))
     closing = _smooth(shut * 1.3)
@@ -301,7 +306,7 @@ def _paint(
             f = at - i
             upper_rest = upper[i] * (1 - f) + upper[i + 1] * f
             lower_rest = lower[i] * (1 - f) + lower[i + 1] * f
-            meet = lower_rest + (upper_rest - lower_rest) * _MEET
+            meet = lower_rest + (upper_rest - lower_rest) * MEET
             drop = shut * (meet - upper_rest)
             rise = raised * (meet - lower_rest)  # negative: up
             upper_now, lower_now = upper_rest + drop, lower_rest + rise

@@ -31,12 +31,21 @@ UPPER_ROWS: Final = 104
 EDGE_ROW: Final = 92
 """In which the upper incisors end."""
 
-_TIP_ROW = 14  # of the lower row in which its incisors end, as training/face/teeth.py laid it out
-_OVERLAP = 0.03  # how far the upper incisors reach below the closed lips' line, eyes
-_TIPS = 0.044  # how far below that line the lower incisors' tips are, mouth shut, eyes
-_FLATTER = 0.35  # how much less the upper row curves than in the smile it was taken from
+TIP_ROW: Final = 14
+"""Of the lower row, in which its incisors end, as training/face/teeth.py laid it out."""
+
+OVERLAP: Final = 0.03
+"""How far the upper incisors reach below the closed lips' line, eyes."""
+
+TIPS: Final = 0.044
+"""How far below that line the lower incisors' tips are, mouth shut, eyes."""
+
+FLATTER: Final = 0.35
+"""How much less the upper row curves than in the smile it was taken from."""
+
 _BEHIND = 0.13  # how far the teeth are behind the lips, eyes
-_CHIN: Final = (152, 175, 199, 200, 148, 377)  # landmarks that go with the jaw alone
+CHIN: Final = (152, 175, 199, 200, 148, 377)
+"""Landmarks that go with the jaw alone."""
 
 
 @cache
@@ -157,7 +166,7 @@ class Painter:
 
     def __init__(self, mouth: Mouth, mesh: Mesh) -> None:
         self._mouth, self._mesh = mouth, mesh
-        self._chin = np.array(_CHIN)
+        self._chin = np.array(CHIN)
         self._shut = mesh.rest + mesh.shut
 
     def paint(
@@ -254,7 +263,7 @@ def _paint(
     fine = texels / np.float32(TEXELS)
     seam, edge_row = UPPER_ROWS * fine, EDGE_ROW * fine
     shade = int(0.035 / np.sqrt(to_mouth[0, 0] ** 2 + to_mouth[0, 1] ** 2))
-    tip_row = seam + _TIP_ROW * fine
+    tip_row = seam + TIP_ROW * fine
     colour = np.empty(3, np.float32)
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
@@ -266,7 +275,7 @@ def _paint(
             y = to_mouth[1, 0] * dx + to_mouth[1, 1] * dy
             side = x - jaw_x
             # Below the lower incisors' tips; the row curves up to its ends.
-            tip = y - jaw_y - _TIPS + 0.7 * side * side
+            tip = y - jaw_y - TIPS + 0.7 * side * side
             # How much of the light from outside gets here; the upper lip shades what is
             # just under it.
             open_here = depth[row, column] / np.float32(255)
@@ -279,7 +288,7 @@ def _paint(
             # The tongue: a mound behind the lower teeth; its tip goes up for th and l.
             mound = 1 - (side / 0.2) ** 2
             rest = -0.11 * mound + 0.01
-            top = rest + tongue * (min(_OVERLAP - jaw_y - _TIPS, rest) - 0.03 - rest)
+            top = rest + tongue * (min(OVERLAP - jaw_y - TIPS, rest) - 0.03 - rest)
             body = _smooth((tip - top) / 0.07) * _smooth(mound * 2.2)
             groove = 1 - 0.12 * np.exp(-((side / 0.02) ** 2)) * (1 - tongue)
             lit = (0.46 + 0.45 * tongue + 0.3 * _smooth((tip - top) / 0.12)) * groove
@@ -301,7 +310,7 @@ def _paint(
                 for k in range(3):
                     colour[k] += alpha * (_texel(teeth, tx, ty, k) * dim - colour[k])
             tx = x * texels + columns * 0.5 - 0.5
-            ty = (y - _OVERLAP - _FLATTER * x * x) * texels + edge_row - 0.5
+            ty = (y - OVERLAP - FLATTER * x * x) * texels + edge_row - 0.5
             if tx > 0 and tx < columns - 1 and ty < seam - 2:
                 ty = max(ty, 0.0)
                 alpha = _texel(teeth, tx, ty, 3) / 255

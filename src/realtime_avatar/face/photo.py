@@ -50,7 +50,7 @@ class Photo:
         # Pictures are small: OpenCV's threads would cost more than they bring.
         cv2.setNumThreads(1)
         folder = context.store.path("face-landmarker")
-        self._landmarker = FaceLandmarker(folder / "face_landmarker.task")
+        self.landmarker = FaceLandmarker(folder / "face_landmarker.task")
         for module in (render, eyes, mouth):
             module.compile_kernels()
 
@@ -65,7 +65,7 @@ class Photo:
                 f"a picture must have even sides of {_SMALLEST} to {_LARGEST} pixels,"
                 f" not {size[0]}x{size[1]}"
             )
-        rig, quality = await step(lambda: enrol(self._landmarker, portrait, size))
+        rig, quality = await step(lambda: enrol(self.landmarker, portrait, size))
         return Rig(rig.width, rig.height, rig, quality.remarks)
 
     @asynccontextmanager
@@ -145,22 +145,33 @@ class PhotoFace:
     async def _picture(
         self, row: Callable[[], NDArray[np.float32]], *, said: bool
     ) -> NDArray[np.uint8]:
-        def work() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            joined = self._continuity.join(row(), said=said)
-            weights, pose = np.clip(joined[: len(ARKIT)], 0, 1), joined[len(ARKIT) :]
-            return joined, self._renderer.render(weights, pose)
-
         async with self._lock:
             try:
-                joined, frame = await step(work)
+                joined, frame = await self._painted(row, said=said)
             except (ArithmeticError, ValueError, IndexError, cv2.error) as error:
                 raise EngineError("face", f"a picture could not be made: {error}") from error
             self._continuity.keep(joined, said=said)  # not if cancelled: nobody will see it
         return frame
 
+    async def _painted(
+        self, row: Callable[[], NDArray[np.float32]], *, said: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return the row that is shown, (58,), and its picture."""
+
+        def work() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+            joined = self._continuity.join(row(), said=said)
+            return joined, self._renderer.render(*parted(joined))
+
+        return await step(work)
+
     async def _step(self, work: Callable[[], T]) -> T:
         async with self._lock:
             return await step(work)
+
+
+def parted(row: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the weights, (52,) in [0, 1], and the pose, (6,), of a row."""
+    return np.clip(row[: len(ARKIT)], 0, 1), row[len(ARKIT) :]
 
 
 def _rows(motion: Motion) -> NDArray[np.float32]:

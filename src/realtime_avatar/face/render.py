@@ -95,14 +95,22 @@ def over(front: Any, alpha: Any, behind: Any) -> None:
                 front[y, x, k] = min(value, 255)
 
 
-def rotation(yaw: float, pitch: float, roll: float) -> Floats:
-    """Return the matrix of a head pose as in `Motion.pose`, for x right, y down, z away."""
-    cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
-    cr, sr = np.cos(roll), np.sin(roll)
-    about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return (about_z @ about_x @ about_y).astype(np.float32)
+def rotation(angles: Floats) -> Floats:
+    """Return the matrices, (..., 3, 3), of head poses, for x right, y down, z away.
+
+    Args:
+        angles: Yaw, pitch and roll as in `Motion.pose`, (..., 3).
+    """
+    (cy, cp, cr), (sy, sp, sr) = (
+        np.moveaxis(part, -1, 0) for part in (np.cos(angles), np.sin(angles))
+    )
+    # About y, then about x, then about z.
+    rows = (
+        (cr * cy + sr * sp * sy, -sr * cp, -cr * sy + sr * sp * cy),
+        (sr * cy - cr * sp * sy, cr * cp, -sr * sy - cr * sp * cy),
+        (cp * sy, sp, cp * cy),
+    )
+    return np.stack([np.stack(row, -1) for row in rows], -2).astype(np.float32)
 
 
 def compile_kernels() -> None:

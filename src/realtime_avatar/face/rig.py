@@ -1,6 +1,7 @@
 """A portrait made ready to move, and the frames it makes."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,13 +13,15 @@ from realtime_avatar.media.motion import INDEX
 
 Floats = NDArray[np.float32]
 
-_CAMERA = 9.0  # distance of the viewer, eyes
+CAMERA: Final = 9.0
+"""Distance of the viewer, eyes."""
+
 # What the landmarker says of a jaw, and how far the mesh opens to be seen so: it hardly
 # notices the first tenth, in people as in avatars.
 _SEEN = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
 _OPEN = np.array([0, 0.06, 0.11, 0.17, 0.245, 0.32, 0.5, 1.0])
 _AJAR = 0.4  # mouthClose over jawOpen below which the lips are as open as without it
-_JAW, _CLOSE, _TONGUE = (INDEX[name] for name in ("jawOpen", "mouthClose", "tongueOut"))
+_JAW, _CLOSE, TONGUE = (INDEX[name] for name in ("jawOpen", "mouthClose", "tongueOut"))
 _PUCKER, _FUNNEL = INDEX["mouthPucker"], INDEX["mouthFunnel"]
 
 
@@ -173,7 +176,7 @@ class Renderer:
             alpha = np.asarray(cv2.extractChannel(frame, 3), np.uint8)
             frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB), np.uint8)
         self._mouth.paint(
-            frame, points, moved, turn, float(weights[_TONGUE]), _rounded(weights)
+            frame, points, moved, turn, float(weights[TONGUE]), float(rounded(weights))
         )  # fmt: skip
         return frame, alpha
 
@@ -183,18 +186,12 @@ class Renderer:
 
     def _move(self, weights: Floats) -> Floats:
         """Return the mesh with the weights' expression, before the head turns."""
-        weights = weights.copy()
-        seen = float(weights[_JAW])
-        weights[_JAW] = np.interp(seen, _SEEN, _OPEN)
-        # Lips that are half closed by the scores look open: they meet only at the end.
-        closed = min(float(weights[_CLOSE]) / max(seen, 1e-3), 1.1)
-        weights[_CLOSE] = weights[_JAW] * max(0.0, (closed - _AJAR) / (1 - _AJAR))
-        # It undoes what the jaw has opened; there is nothing more to close.
-        weights[_CLOSE] = min(weights[_CLOSE], weights[_JAW] + 0.05)
+        rounding = float(rounded(weights))
+        weights = shaped(weights)
         used = np.flatnonzero(np.abs(weights) > 1e-4)
         moves = (weights[used] @ self._moves[used]).reshape(-1, 3)
         moved = np.asarray(self._closed + moves, np.float32)
-        self._purse(moved, _rounded(weights))
+        self._purse(moved, rounding)
         self._meet(moved)
         return moved
 
@@ -229,12 +226,12 @@ class Renderer:
     def _turn(self, moved: Floats, pose: Floats) -> tuple[Floats, Floats]:
         """Return where the vertices are in the picture, and the matrix of the head."""
         mesh = self._mesh
-        matrix = render.rotation(*pose[:3].tolist())
+        matrix = render.rotation(pose[:3])
         shift = np.array([pose[3], -pose[4], -pose[5]], np.float32) * mesh.eyes
         spot = matrix @ -mesh.pivot + mesh.pivot + shift
         turned = moved @ matrix.T + spot
         # Perspective: what comes nearer grows.
-        near = 1 / (1 + (turned[:, 2] - moved[:, 2]) / (_CAMERA * mesh.eyes))
+        near = 1 / (1 + (turned[:, 2] - moved[:, 2]) / (CAMERA * mesh.eyes))
         flat = (turned[:, :2] - mesh.pivot[:2]) * near[:, None] + mesh.pivot[:2]
         points = moved[:, :2] + (flat - moved[:, :2]) * mesh.hold[:, None]
         grown = float(near[13])
@@ -244,6 +241,20 @@ class Renderer:
         return np.ascontiguousarray(points, np.float32), head
 
 
-def _rounded(weights: Floats) -> float:
-    """Return how far the lips are rounded and pushed out, in [0, 1]."""
-    return min(1.0, float(weights[_PUCKER] + 0.5 * weights[_FUNNEL]))
+def shaped(weights: Floats) -> Floats:
+    """Return weights, (..., 52), as the mesh's moves want them: with the jaw that will be seen."""
+    weights = weights.copy()
+    seen = weights[..., _JAW].copy()
+    jaw = np.interp(seen, _SEEN, _OPEN).astype(np.float32)
+    # Lips that are half closed by the scores look open: they meet only at the end.
+    closed = np.minimum(weights[..., _CLOSE] / np.maximum(seen, 1e-3), 1.1)
+    close = jaw * np.maximum(0.0, (closed - _AJAR) / (1 - _AJAR))
+    weights[..., _JAW] = jaw
+    # It undoes what the jaw has opened; there is nothing more to close.
+    weights[..., _CLOSE] = np.minimum(close, jaw + 0.05)
+    return weights
+
+
+def rounded(weights: Floats) -> Floats:
+    """Return how far the lips are rounded and pushed out, in [0, 1], of weights (..., 52)."""
+    return np.minimum(1.0, weights[..., _PUCKER] + 0.5 * weights[..., _FUNNEL])

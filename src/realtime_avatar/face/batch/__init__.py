@@ -1,0 +1,1 @@
+"""The mesh face on a GPU, of many portraits at once. Needs PyTorch with CUDA, and Triton."""
