@@ -16,6 +16,7 @@ from live import Site, open_site
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.errors import EngineError
 from realtime_avatar.face.portrait import default_portrait
+from realtime_avatar.server.app import create_app
 
 pytestmark = pytest.mark.anyio
 QUESTION = bundled("questions/en.flac")
@@ -296,6 +297,81 @@ def _answers(document: dict[str, Any], path: str) -> dict[str, Any]:
 async def _full(site: Site) -> Response:
     async with site.service.admission.place():
         return await site.http.post("/api/v1/transcribe", files=sound())
+
+
+@pytest.mark.parametrize(
+    ("path", "works", "send"),
+    [
+        ("/api/v1/transcribe", "decoder", {"files": sound()}),
+        ("/api/v1/chat", "think", {"json": {"text": "Hi"}}),
+        ("/api/v1/animate", "decoder", {"files": sound()}),
+        ("/api/v1/generate", "say", {"json": {"text": "Hi"}}),
+        ("/api/v1/conversation", "decoder", {"files": sound()}),
+        (
+            "/v1/audio/transcriptions",
+            "decoder",
+            {"files": {"file": sound()["audio"]}, "data": {"model": "whisper-1"}},
+        ),
+        (
+            "/v1/chat/completions",
+            "think",
+            {"json": {"model": "avatar", "messages": [{"role": "user", "content": "Hi"}]}},
+        ),
+    ],
+)
+async def test_a_client_that_goes_away_leaves_its_place(
+    monkeypatch: pytest.MonkeyPatch, path: str, works: str, send: dict[str, Any]
+):
+    begun, left, gone = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def work(*_: Any, **__: Any) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async def think(*_: Any) -> AsyncGenerator[str]:
+        await work()
+        yield ""
+
+    if works == "decoder":
+        monkeypatch.setattr("realtime_avatar.server.decoding.Decoder.audio", work)
+    else:
+        stage = think if works == "think" else work
+        monkeypatch.setattr(f"realtime_avatar.dialogue.requests.{works}", stage)
+    async with open_site(jobs=1) as site:
+        request = site.http.build_request("POST", path, **send)
+        body = [{"type": "http.request", "body": await request.aread(), "more_body": False}]
+
+        async def receive() -> Any:
+            if body:
+                return body.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def ask() -> None:
+            scope = {
+                "type": "http",
+                "http_version": "1.1",
+                "method": "POST",
+                "scheme": "http",
+                "path": path,
+                "query_string": b"",
+                "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            }
+            await create_app(site.service)(scope, receive, fail)
+            gone.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            with anyio.fail_after(10):
+                await begun.wait()
+                assert site.service.admission.running == 1
+                left.set()
+                await gone.wait()
+            assert site.service.admission.running == 0
+
+
+async def fail(message: Any) -> None:
+    raise AssertionError(message)
 
 
 async def test_a_full_house_says_when_to_come_again():

@@ -1,0 +1,120 @@
+"""What OpenAI's clients send, with engines that need no weights."""
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import pytest
+
+from live import Site, open_site
+from realtime_avatar.server.openai_shapes import Ending, Finish
+
+pytestmark = pytest.mark.anyio
+
+HI = {"model": "avatar", "messages": [{"role": "user", "content": "Hi there"}]}
+"""Answered by "You said: Hi there"."""
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def site() -> AsyncGenerator[Site]:
+    async with open_site() as site:
+        yield site
+
+
+async def complete(site: Site, **more: Any) -> tuple[str, str]:
+    """Return the reply and why it ended: the same at once and streamed."""
+    response = await site.http.post("/v1/chat/completions", json=HI | more)
+    assert response.status_code == 200, response.text
+    (choice,) = response.json()["choices"]
+    response = await site.http.post("/v1/chat/completions", json=HI | more | {"stream": True})
+    *told, done = response.text.strip().split("\n\n")
+    assert done == "data: [DONE]"
+    pieces = [json.loads(line.removeprefix("data: "))["choices"][0] for line in told]
+    streamed = "".join(piece["delta"].get("content", "") for piece in pieces)
+    assert streamed.strip() == choice["message"]["content"]
+    assert pieces[-1]["finish_reason"] == choice["finish_reason"]
+    return choice["message"]["content"], choice["finish_reason"]
+
+
+async def test_null_is_the_same_as_nothing(site: Site):
+    names = ("n", "tools", "response_format", "stop", "max_tokens", "temperature")
+    assert await complete(site, **dict.fromkeys(names)) == ("You said: Hi there", "stop")
+    asked = HI | {"stream": None}
+    assert (await site.http.post("/v1/chat/completions", json=asked)).status_code == 200
+    said = {"model": "tts-1", "input": "one", "voice": "alloy", "speed": None}
+    said["response_format"] = None
+    assert (await site.http.post("/v1/audio/speech", json=said)).status_code == 200
+    for body in (b"null", b"[1]", b'"x"'):
+        json_ = {"Content-Type": "application/json"}
+        response = await site.http.post("/v1/chat/completions", content=body, headers=json_)
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("more", "text", "finish"),
+    [
+        ({"stop": "Hi"}, "You said:", "stop"),
+        ({"stop": ["there", "said"]}, "You", "stop"),
+        ({"stop": ["nowhere"]}, "You said: Hi there", "stop"),
+        ({"max_tokens": 1}, "You", "length"),
+        ({"max_completion_tokens": 2, "max_tokens": 100}, "You said", "length"),
+        ({"max_tokens": 4096}, "You said: Hi there", "stop"),
+        ({"response_format": {"type": "text"}}, "You said: Hi there", "stop"),
+    ],
+)
+async def test_a_reply_ends_where_it_is_wanted_to(
+    site: Site, more: dict[str, Any], text: str, finish: str
+):
+    assert await complete(site, **more) == (text, finish)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
+        {"max_tokens": 0},
+        {"stop": [""]},
+        {"stop": ["a"] * 5},
+    ],
+)
+async def test_another_result_is_refused_in_words(site: Site, more: dict[str, Any]):
+    response = await site.http.post("/v1/chat/completions", json=HI | more)
+    assert response.status_code == 400
+    (name,) = more
+    assert name in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("stops", "tokens", "pieces", "told", "reached"),
+    [
+        ([], None, ["a", "b"], ["a", "b", ""], None),
+        (["END"], None, ["a E", "N", "T EN"], ["a ", "", "ENT ", "EN"], None),
+        (["END"], None, ["a E", "N", "D b"], ["a ", "", ""], "stop"),
+        (["aab"], None, ["aa", "ab"], ["", "a"], "stop"),
+        ([], 1, ["abc", "def"], ["abc", "d"], "length"),
+        ([], 1, ["你", "好"], ["你", ""], "length"),
+        (["x"], 1, ["abcdex"], ["abcd"], "length"),
+    ],
+)
+def test_where_a_reply_ends(
+    stops: Sequence[str],
+    tokens: int | None,
+    pieces: Sequence[str],
+    told: Sequence[str],
+    reached: Finish | None,
+):
+    ending = Ending(stops, tokens)
+    heard = list[str]()
+    for piece in pieces:
+        heard.append(ending.push(piece))
+        if ending.reached:
+            break
+    else:
+        heard.append(ending.rest())
+    assert (heard, ending.reached) == (told, reached)
