@@ -5,8 +5,11 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
+from httpx2 import Response
 
 from live import Site, open_site
+from realtime_avatar.dialogue.one_shot import bundled
+from realtime_avatar.engines.ports import Phrase, Transcript
 from realtime_avatar.server.openai_shapes import Ending, Finish
 
 pytestmark = pytest.mark.anyio
@@ -118,3 +121,35 @@ def test_where_a_reply_ends(
     else:
         heard.append(ending.rest())
     assert (heard, ending.reached) == (told, reached)
+
+
+async def transcribe(site: Site, **data: Any) -> Response:
+    files = {"file": ("x", bundled("questions/en.flac").read_bytes())}
+    form = {"model": "whisper-1", **data}
+    return await site.http.post("/v1/audio/transcriptions", files=files, data=form)
+
+
+async def test_subtitles_are_as_many_as_what_is_said_wants(monkeypatch: pytest.MonkeyPatch):
+    parts = (Phrase("One. Two.", 0, 32_000), Phrase("Three.", 40_000, 48_000))
+
+    async def long(*_: Any) -> Transcript:
+        return Transcript("One. Two. Three.", True, 0, 48_000, "en", parts)
+
+    monkeypatch.setattr("realtime_avatar.server.openai_routes.hear", long)
+    async with open_site() as site:
+        told = await transcribe(site, response_format="srt")
+        assert told.text.count(" --> ") == 3
+        assert "00:00:02,500 --> 00:00:03,000\nThree." in told.text
+        asked = {"response_format": "verbose_json", "timestamp_granularities[]": "segment"}
+        told = (await transcribe(site, **asked)).json()
+        assert told["text"] == "One. Two. Three."
+        assert [part["text"] for part in told["segments"]] == ["One.", "Two.", "Three."]
+        assert [part["id"] for part in told["segments"]] == [0, 1, 2]
+        assert (told["segments"][2]["start"], told["segments"][2]["end"]) == (2.5, 3.0)
+
+
+async def test_times_of_words_are_refused_in_words(site: Site):
+    asked = {"response_format": "verbose_json", "timestamp_granularities[]": ["segment", "word"]}
+    response = await transcribe(site, **asked)
+    assert response.status_code == 400
+    assert "single words" in response.json()["error"]["message"]

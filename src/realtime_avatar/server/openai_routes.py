@@ -19,6 +19,7 @@ from realtime_avatar.engines.ports import Message, Transcript
 from realtime_avatar.errors import AvatarError, ChatError, InputError
 from realtime_avatar.media.sound_files import FORMATS
 from realtime_avatar.media.subtitles import srt, vtt
+from realtime_avatar.server.captions import captions
 from realtime_avatar.server.openai_shapes import (
     CHAT_MODEL,
     ChatRequest,
@@ -80,9 +81,15 @@ async def transcriptions(
         "json"
     ),
     stream: Annotated[bool, Form()] = False,
+    granularities: Annotated[
+        list[Literal["segment", "word"]] | None,
+        Form(alias="timestamp_granularities[]", max_length=2, description="Segments alone."),
+    ] = None,
 ) -> Response:
     """Write down what is said in a recording."""
     _check(model, {service.settings.recognizer, *_HEARING})
+    if "word" in (granularities or ()):
+        raise InputError("the times of single words are not known here, only those of segments")
     taste = await taste_of(service, language)
 
     async def make() -> Response:
@@ -96,8 +103,7 @@ async def transcriptions(
 
 def _written(heard: Transcript, seconds: float, form: str) -> Response:
     """Return what was heard in a recording of some seconds, in one of the forms."""
-    start, end = heard.start / HEARING_RATE, heard.end / HEARING_RATE
-    lines = [(start, end, heard.text)] if heard.text else []
+    lines = captions(heard, HEARING_RATE)
     match form:
         case "stream":
             return Streamed(_told(heard.text), _SSE)
