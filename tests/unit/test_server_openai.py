@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from httpx2 import Response
 
 from live import Site, open_site
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.engines.ports import Phrase, Transcript
+from realtime_avatar.identity.consent import WORDING, agree
+from realtime_avatar.identity.voices import EnrolledVoice, Voices
+from realtime_avatar.media.credentials import now
 from realtime_avatar.server.openai_shapes import Ending, Finish
 
 pytestmark = pytest.mark.anyio
@@ -153,3 +158,25 @@ async def test_times_of_words_are_refused_in_words(site: Site):
     response = await transcribe(site, **asked)
     assert response.status_code == 400
     assert "single words" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("onyx", "onyx"), ("Onyx", "onyx"), ("tone", "tone"), ("Ann", "ann")]
+)
+async def test_peoples_own_voices_come_before_names_of_others(
+    tmp_path: Path, name: str, asked: str
+):
+    agreed = agree("voice", "Ann", WORDING["voice"], b"sound", now())
+    pitch = np.array([880.0], np.float32)
+    Voices(tmp_path).save(EnrolledVoice(name, "fake", agreed, pitch, np.ones(256, np.float32)))
+    async with open_site(people=tmp_path) as site:
+        for path, said in (
+            ("/v1/audio/speech", {"model": "tts-1", "input": "one", "response_format": "pcm"}),
+            ("/api/v1/speak", {"text": "one", "format": "pcm"}),
+        ):
+            sound = (await site.http.post(path, json=said | {"voice": asked})).content
+            pcm = np.frombuffer(sound, "<i2")
+            rises = np.count_nonzero((pcm[:-1] < 0) & (pcm[1:] >= 0))
+            assert rises / 0.1 == pytest.approx(880, abs=20)
+        said = {"model": "tts-1", "input": "one", "voice": "nova"}
+        assert (await site.http.post("/v1/audio/speech", json=said)).status_code == 200

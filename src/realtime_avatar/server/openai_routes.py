@@ -45,7 +45,8 @@ openai_router = APIRouter(
 
 _SSE: Final = "text/event-stream"
 
-# Names that programs have built in; they mean the engine of the settings.
+# Names that programs have built in; they mean the engine of the settings, unless a voice here
+# is called so.
 _HEARING: Final = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 _SPEAKING: Final = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 _VOICES: Final = (
@@ -131,7 +132,12 @@ def _written(heard: Transcript, seconds: float, form: str) -> Response:
 )
 async def speech(asked: SpeechRequest, service: Shared) -> Response:
     """Say a text; the sound is sent while it is being spoken."""
-    voice = "" if asked.voice in _VOICES else await find_voice(service, asked.voice)
+    try:
+        voice = await find_voice(service, asked.voice)
+    except InputError:
+        if asked.voice not in _VOICES:
+            raise
+        voice = ""
     engines = {name.partition(":")[0] for name in service.settings.voice.values()}
     if asked.model not in engines:
         _check(asked.model, {CHAT_MODEL, *_SPEAKING})
