@@ -140,6 +140,36 @@ async def test_somebody_else_can_be_animated(site: Site):
     assert "picture" in response.json()["error"]
 
 
+async def test_an_empty_portrait_is_refused_and_none_is_the_avatars(site: Site):
+    response = await site.http.post("/api/v1/animate", files=sound(portrait=b""))
+    assert response.status_code == 422
+    assert response.json() == {"error": "the portrait is an empty file"}
+    # As browsers send a form in which no file was chosen.
+    kind, line = "multipart/form-data; boundary=x", b"\r\n--x\r\nContent-Disposition: form-data; "
+    body = line + b'name="audio"; filename="a"\r\n\r\n' + QUESTION.read_bytes()
+    body += line + b'name="portrait"; filename=""\r\n\r\n\r\n--x--\r\n'
+    headers = {"Content-Type": kind}
+    response = await site.http.post("/api/v1/animate", content=body[2:], headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,x", "bytes=1",
+        "lines=0-9", "bytes 0-9", "bytes=0-9-", "bytes=" + "9" * 5000 + "-", "bytes=٣-٤",
+    ],
+)  # fmt: skip
+async def test_a_range_that_makes_no_sense_is_passed_over(site: Site, header: str):
+    made = (await site.http.post("/api/v1/generate", json={"text": "one"})).json()
+    for path in (made["video"], "/web/call.js"):
+        whole = await site.http.get(path)
+        response = await site.http.get(path, headers={b"Range": header.encode()})
+        assert (response.status_code, response.content) == (200, whole.content)
+        part = await site.http.get(path, headers={"Range": "Bytes=0-1, ,"})
+        assert (part.status_code, part.content) == (206, whole.content[:2])
+
+
 async def test_a_film_can_be_had_in_ranges(site: Site):
     made = (await site.http.post("/api/v1/generate", json={"text": "one two"})).json()
     whole = await site.http.get(made["video"])
@@ -284,10 +314,41 @@ async def test_avatars_and_voices_are_listed(site: Site):
 async def test_the_document_has_an_example_of_everything(site: Site):
     document = (await site.http.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
     for name in ("Asked", "Speech", "Script", "Heard", "Reply", "FilmLink", "AnswerLink"):
-        assert document["components"]["schemas"][name]["examples"]
+        assert schemas[name]["examples"]
     assert "video/mp4" in _answers(document, "/api/v1/generate")
     assert "text/event-stream" in _answers(document, "/api/v1/conversation/stream")
+    for path in ("/v1/models", "/v1/models/{model}", "/api/v1/conversations"):
+        example = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert example["application/json"]["example"]
+    for name, path in (("AvatarInfo", "avatars"), ("VoiceInfo", "voices")):
+        (real,) = (await site.http.get(f"/api/v1/{path}")).json()
+        (example,) = schemas[name]["examples"]
+        assert example.keys() == real.keys()
+    forms = [
+        operation["requestBody"]["content"]["multipart/form-data"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+    ]
+    assert len(forms) == 5
+    for form in forms:
+        body = schemas[form["schema"]["$ref"].rpartition("/")[2]]
+        assert {*body["required"]} <= form["example"].keys() <= body["properties"].keys()
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_the_document_says_that_there_are_keys(wanted: bool):
+    async with open_site(require_keys=wanted) as site:
+        document = (await site.http.get("/openapi.json")).json()
+        assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                free = path in ("/health", "/ready")
+                assert ("security" in operation) != free
+                assert free or operation["security"][0] == {"key": []}
+                assert free or ({} in operation["security"]) != wanted
 
 
 def _answers(document: dict[str, Any], path: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from realtime_avatar.errors import AvatarError, ChatError, InputError
 from realtime_avatar.media.sound_files import FORMATS
 from realtime_avatar.media.subtitles import srt, vtt
 from realtime_avatar.server.captions import captions
+from realtime_avatar.server.document import like
 from realtime_avatar.server.openai_shapes import (
     CHAT_MODEL,
     ChatRequest,
@@ -55,13 +56,19 @@ _VOICES: Final = (
 )
 
 
-@openai_router.get("/models")
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "realtime-avatar"}
+
+
+@openai_router.get(
+    "/models", responses=like({"object": "list", "data": [_model(CHAT_MODEL), _model("whisper")]})
+)
 async def models(service: Shared) -> dict[str, Any]:
     """The engines that are behind these routes."""
     return {"object": "list", "data": [_model(name) for name in _names(service)]}
 
 
-@openai_router.get("/models/{model}")
+@openai_router.get("/models/{model}", responses=like(_model(CHAT_MODEL)))
 async def model(model: str, service: Shared) -> dict[str, Any]:
     """One of them."""
     if model not in _names(service):
@@ -76,7 +83,7 @@ async def model(model: str, service: Shared) -> dict[str, Any]:
 async def transcriptions(
     service: Shared,
     file: Recording,
-    model: Annotated[str, Form(max_length=80)],
+    model: Annotated[str, Form(max_length=80, examples=["whisper-1"])],
     language: LanguageField = "",
     response_format: Annotated[Literal["json", "text", "srt", "verbose_json", "vtt"], Form()] = (
         "json"
@@ -216,10 +223,6 @@ def _names(service: Service) -> list[str]:
     settings = service.settings
     voices = [name.partition(":")[0] for name in settings.voice.values()]
     return list(dict.fromkeys([CHAT_MODEL, *settings.chats, settings.recognizer, *voices]))
-
-
-def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "realtime-avatar"}
 
 
 def _check(model: str, known: Container[str]) -> None:

@@ -3,37 +3,43 @@
 import base64
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from realtime_avatar.dialogue import requests
 from realtime_avatar.dialogue.ensemble import FPS
 from realtime_avatar.dialogue.one_shot import MAX_QUESTION, check_text, hear
 from realtime_avatar.engines.ports import Message, Rig, Transcript
-from realtime_avatar.errors import AvatarError
+from realtime_avatar.errors import AvatarError, InputError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.credentials import now
 from realtime_avatar.media.film import FilePlayout, Piece, PiecesPlayout
 from realtime_avatar.media.sound_files import FORMATS, SoundEncoder
 from realtime_avatar.server.accept import preferred
 from realtime_avatar.server.refusals import REFUSALS, Absent, status_of
+from realtime_avatar.server.rest_shapes import (
+    AnswerLink,
+    Asked,
+    AvatarInfo,
+    FilmLink,
+    Heard,
+    Reply,
+    Script,
+    Speech,
+    VoiceInfo,
+)
 from realtime_avatar.server.service import Service, describe
 from realtime_avatar.server.streamed import Events, Made, Streamed, Write, event_of, telling
 from realtime_avatar.server.wishes import (
     AvatarField,
-    AvatarId,
-    History,
     HistoryField,
-    LanguageCode,
     LanguageField,
-    Manner,
     Recording,
     Shared,
-    Text,
     VoiceField,
     history_of,
     taste_of,
@@ -47,97 +53,6 @@ _MP4: Final = "video/mp4"
 _JSON: Final = "application/json"
 _SSE: Final = "text/event-stream"
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
-
-
-def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [value]})
-
-
-class Heard(BaseModel):
-    """What is said in a recording; `text` is empty where nobody speaks."""
-
-    model_config = _example({"text": "What is the highest mountain?", "language": "en"})
-
-    text: str
-    language: str = Field(description="ISO 639-1; empty when unknown.")
-
-
-class Asked(BaseModel):
-    """A message to the avatar."""
-
-    model_config = _example({"text": "What is the highest mountain?"})
-
-    text: Text
-    language: LanguageCode = ""
-    history: History = []
-    avatar: AvatarId = ""
-
-
-class Reply(BaseModel):
-    """What the avatar says."""
-
-    model_config = _example({"text": "The highest mountain is Mount Everest."})
-
-    text: str
-
-
-class Speech(Manner):
-    """A text to be spoken."""
-
-    model_config = _example({"text": "Hello, I am new here.", "format": "mp3"})
-
-    format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-
-
-class Script(Manner):
-    """A text to be said on video."""
-
-    model_config = _example({"text": "Hello, I am new here."})
-
-    avatar: AvatarId = ""
-
-
-class FilmLink(BaseModel):
-    """A film, kept for an hour."""
-
-    model_config = _example({"video": "/api/v1/videos/kTqC0aYJ2nq4cVtq", "seconds": 1.8})
-
-    video: str = Field(description="Its address.")
-    seconds: float
-
-
-class AnswerLink(FilmLink):
-    """An answer on video."""
-
-    model_config = _example(
-        {
-            "video": "/api/v1/videos/kTqC0aYJ2nq4cVtq",
-            "seconds": 3.2,
-            "question": {"text": "What is the highest mountain?", "language": "en"},
-            "answer": "The highest mountain is Mount Everest.",
-        }
-    )
-
-    question: Heard
-    answer: str
-
-
-class AvatarInfo(BaseModel):
-    """Somebody to talk to."""
-
-    id: str
-    name: str
-    picture: str = Field(description="Address of a JPEG.")
-    width: int
-    height: int
-
-
-class VoiceInfo(BaseModel):
-    """Somebody's voice."""
-
-    id: str
-    name: str
-    languages: list[str]
 
 
 @rest_router.get("/avatars")
@@ -241,6 +156,8 @@ async def animate(
 ) -> Response:
     """Make a portrait say a recording: JSON with the film's address, or MP4, by Accept."""
     kind = preferred(request, (_JSON, _MP4))
+    if portrait is not None and portrait.filename and not portrait.size:
+        raise InputError("the portrait is an empty file")
 
     async def make() -> Response:
         async with service.admission.place():

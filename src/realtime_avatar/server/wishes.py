@@ -126,9 +126,15 @@ class Manner(BaseModel):
         return await taste_of(service, self.language, self.voice)
 
 
-Recording = Annotated[UploadFile, File(description="WAV, MP3, FLAC, Ogg, WebM, MP4 or AAC.")]
+Recording = Annotated[
+    UploadFile,
+    File(
+        description="WAV, MP3, FLAC, Ogg, WebM, MP4 or AAC.",
+        examples=["(the bytes of question.wav)"],
+    ),
+]
 AvatarField = Annotated[AvatarId, Form()]
-LanguageField = Annotated[LanguageCode, Form()]
+LanguageField = Annotated[LanguageCode, Form(examples=["en"])]
 VoiceField = Annotated[VoiceId, Form()]
 HistoryField = Annotated[
     str,
