@@ -28,6 +28,11 @@ async def test_one_final_transcript_comes_last(
     assert heard[-1].text == heard[-1].text.strip()
     assert heard[-1].language == "en"
     assert 0 <= heard[-1].start < heard[-1].end <= speech.end
+    if phrases := heard[-1].phrases:
+        times = [at for part in phrases for at in (part.start, part.end)]
+        times = [heard[-1].start, *times, heard[-1].end]
+        assert times == sorted(times)
+        assert " ".join(phrase.text for phrase in phrases) == heard[-1].text
 
 
 async def test_nothing_and_silence_give_no_words(recognizer_engine: RecognizerEngine):

@@ -91,6 +91,10 @@ async def test_a_conversation_goes_on(client: AsyncOpenAI):
     assert "".join(pieces) == "You said: Hi"
     assert len(pieces) > 3
     assert chunks[-1].choices[0].finish_reason == "stop"
+    few = await client.chat.completions.create(
+        model="avatar", messages=messages, stream=None, max_completion_tokens=2
+    )
+    assert (few.choices[0].message.content, few.choices[0].finish_reason) == ("You said", "length")
 
 
 async def test_what_goes_wrong_is_the_error_that_the_client_knows(client: AsyncOpenAI):
@@ -107,6 +111,17 @@ async def test_what_goes_wrong_is_the_error_that_the_client_knows(client: AsyncO
         await client.audio.speech.create(model="tts-1", voice="nobody", input="Hi")
     with pytest.raises(openai.BadRequestError, match="nothing to say"):
         await client.audio.speech.create(model="tts-1", voice="alloy", input="…")
+    with pytest.raises(openai.BadRequestError, match="times of single words"):
+        await client.audio.transcriptions.create(
+            model="whisper-1",
+            file=QUESTION,
+            response_format="verbose_json",
+            timestamp_granularities=["word"],
+        )
+    with pytest.raises(openai.BadRequestError, match="response_format"):
+        await client.chat.completions.create(
+            model="avatar", messages=ask, response_format={"type": "json_object"}
+        )
     with pytest.raises(openai.NotFoundError):
         await client.embeddings.create(model="avatar", input="Hi")
 

@@ -84,6 +84,17 @@ def test_text_between_timestamps() -> None:
     assert not heard.looping
 
 
+def test_parts_have_the_times_between_timestamps() -> None:
+    model = Model([at(0), 1, 2, at(1.2), at(1.4), 3, at(2), at(2), 4, at(9), 5])
+    heard = Decoder(model).decode(None, "en", 3 * RATE, beam=5)
+    first, second = round(1.2 * RATE) - LEAD, round(1.4 * RATE) - LEAD
+    third = 2 * RATE - LEAD
+    assert heard.spans == ((0, first, "w1 w2"), (second, third, "w3"), (third, 3 * RATE, "w4"))
+    heard = Decoder(Model([1, 2])).decode(None, "en", 3 * RATE, beam=5)
+    assert heard.spans == ((0, 3 * RATE, "w1 w2"),)
+    assert Decoder(Model([])).decode(None, "en", RATE, beam=5).spans == ()
+
+
 def test_what_begins_after_the_sound_is_invented() -> None:
     model = Model([at(0), 1, at(2), at(2.5), 2, 3, at(4)])
     assert Decoder(model).decode(None, "en", 2 * RATE, beam=5).text == "w1"

@@ -12,6 +12,8 @@ from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.hearing.decode import Heard
 from realtime_avatar.hearing.whisper import Whisper, WhisperRecognizer
 from realtime_avatar.media import Audio
+from realtime_avatar.media.audio import join
+from realtime_avatar.media.resample import resample
 from realtime_avatar.models.store import ModelStore
 from streams import collect, in_chunks, stream
 
@@ -116,6 +118,22 @@ async def test_whisper_is_asked_for_what_it_left_out() -> None:
         script = Script([Heard("One.", stopped, -0.3, 0.01, looping=False), CLEAR])
         (final,) = await collect(recognizer(script).transcribe(stream(spoken(*SENTENCE))))
         assert final.text == "One."
+
+
+async def test_phrases_have_their_times_in_the_stream() -> None:
+    one = Heard("One.", 20000, -0.3, 0.01, looping=False, spans=((0, 20000, "One."),))
+    two = Heard("Two.", 10**9, -0.3, 0.01, looping=False, spans=((1600, 10**6, "Two."),))
+    (final,) = await collect(
+        recognizer(Script([one, two])).transcribe(stream(spoken(*SENTENCE, start=8000)))
+    )
+    begin = final.start - 3 * RATE // 10  # of what was decoded
+    assert [phrase.text for phrase in final.phrases] == ["One.", "Two."]
+    first, second = final.phrases
+    assert (first.start, first.end) == (final.start, begin + 20000)
+    assert (second.start, second.end) == (begin + 21600, final.end)
+    audio = resample(join(spoken((1, 0.5), (3, 0), (1, 0.5), (1, 0))), 48_000)
+    (*_, final) = await collect(recognizer(Script([one])).transcribe(stream([audio])))
+    assert [phrase.start for phrase in final.phrases] == [0, pytest.approx(4 * 48_000, abs=2000)]
 
 
 async def test_a_word_may_be_short() -> None:

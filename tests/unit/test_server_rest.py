@@ -16,6 +16,7 @@ from live import Site, open_site
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.errors import EngineError
 from realtime_avatar.face.portrait import default_portrait
+from realtime_avatar.server.app import create_app
 
 pytestmark = pytest.mark.anyio
 QUESTION = bundled("questions/en.flac")
@@ -137,6 +138,36 @@ async def test_somebody_else_can_be_animated(site: Site):
     response = await site.http.post("/api/v1/animate", files=files, data=data)
     assert response.status_code == 422
     assert "picture" in response.json()["error"]
+
+
+async def test_an_empty_portrait_is_refused_and_none_is_the_avatars(site: Site):
+    response = await site.http.post("/api/v1/animate", files=sound(portrait=b""))
+    assert response.status_code == 422
+    assert response.json() == {"error": "the portrait is an empty file"}
+    # As browsers send a form in which no file was chosen.
+    kind, line = "multipart/form-data; boundary=x", b"\r\n--x\r\nContent-Disposition: form-data; "
+    body = line + b'name="audio"; filename="a"\r\n\r\n' + QUESTION.read_bytes()
+    body += line + b'name="portrait"; filename=""\r\n\r\n\r\n--x--\r\n'
+    headers = {"Content-Type": kind}
+    response = await site.http.post("/api/v1/animate", content=body[2:], headers=headers)
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,x", "bytes=1",
+        "lines=0-9", "bytes 0-9", "bytes=0-9-", "bytes=" + "9" * 5000 + "-", "bytes=٣-٤",
+    ],
+)  # fmt: skip
+async def test_a_range_that_makes_no_sense_is_passed_over(site: Site, header: str):
+    made = (await site.http.post("/api/v1/generate", json={"text": "one"})).json()
+    for path in (made["video"], "/web/call.js"):
+        whole = await site.http.get(path)
+        response = await site.http.get(path, headers={b"Range": header.encode()})
+        assert (response.status_code, response.content) == (200, whole.content)
+        part = await site.http.get(path, headers={"Range": "Bytes=0-1, ,"})
+        assert (part.status_code, part.content) == (206, whole.content[:2])
 
 
 async def test_a_film_can_be_had_in_ranges(site: Site):
@@ -283,10 +314,41 @@ async def test_avatars_and_voices_are_listed(site: Site):
 async def test_the_document_has_an_example_of_everything(site: Site):
     document = (await site.http.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
     for name in ("Asked", "Speech", "Script", "Heard", "Reply", "FilmLink", "AnswerLink"):
-        assert document["components"]["schemas"][name]["examples"]
+        assert schemas[name]["examples"]
     assert "video/mp4" in _answers(document, "/api/v1/generate")
     assert "text/event-stream" in _answers(document, "/api/v1/conversation/stream")
+    for path in ("/v1/models", "/v1/models/{model}", "/api/v1/conversations"):
+        example = document["paths"][path]["get"]["responses"]["200"]["content"]
+        assert example["application/json"]["example"]
+    for name, path in (("AvatarInfo", "avatars"), ("VoiceInfo", "voices")):
+        (real,) = (await site.http.get(f"/api/v1/{path}")).json()
+        (example,) = schemas[name]["examples"]
+        assert example.keys() == real.keys()
+    forms = [
+        operation["requestBody"]["content"]["multipart/form-data"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+    ]
+    assert len(forms) == 5
+    for form in forms:
+        body = schemas[form["schema"]["$ref"].rpartition("/")[2]]
+        assert {*body["required"]} <= form["example"].keys() <= body["properties"].keys()
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_the_document_says_that_there_are_keys(wanted: bool):
+    async with open_site(require_keys=wanted) as site:
+        document = (await site.http.get("/openapi.json")).json()
+        assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                free = path in ("/health", "/ready")
+                assert ("security" in operation) != free
+                assert free or operation["security"][0] == {"key": []}
+                assert free or ({} in operation["security"]) != wanted
 
 
 def _answers(document: dict[str, Any], path: str) -> dict[str, Any]:
@@ -296,6 +358,81 @@ def _answers(document: dict[str, Any], path: str) -> dict[str, Any]:
 async def _full(site: Site) -> Response:
     async with site.service.admission.place():
         return await site.http.post("/api/v1/transcribe", files=sound())
+
+
+@pytest.mark.parametrize(
+    ("path", "works", "send"),
+    [
+        ("/api/v1/transcribe", "decoder", {"files": sound()}),
+        ("/api/v1/chat", "think", {"json": {"text": "Hi"}}),
+        ("/api/v1/animate", "decoder", {"files": sound()}),
+        ("/api/v1/generate", "say", {"json": {"text": "Hi"}}),
+        ("/api/v1/conversation", "decoder", {"files": sound()}),
+        (
+            "/v1/audio/transcriptions",
+            "decoder",
+            {"files": {"file": sound()["audio"]}, "data": {"model": "whisper-1"}},
+        ),
+        (
+            "/v1/chat/completions",
+            "think",
+            {"json": {"model": "avatar", "messages": [{"role": "user", "content": "Hi"}]}},
+        ),
+    ],
+)
+async def test_a_client_that_goes_away_leaves_its_place(
+    monkeypatch: pytest.MonkeyPatch, path: str, works: str, send: dict[str, Any]
+):
+    begun, left, gone = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def work(*_: Any, **__: Any) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    async def think(*_: Any) -> AsyncGenerator[str]:
+        await work()
+        yield ""
+
+    if works == "decoder":
+        monkeypatch.setattr("realtime_avatar.server.decoding.Decoder.audio", work)
+    else:
+        stage = think if works == "think" else work
+        monkeypatch.setattr(f"realtime_avatar.dialogue.requests.{works}", stage)
+    async with open_site(jobs=1) as site:
+        request = site.http.build_request("POST", path, **send)
+        body = [{"type": "http.request", "body": await request.aread(), "more_body": False}]
+
+        async def receive() -> Any:
+            if body:
+                return body.pop()
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def ask() -> None:
+            scope = {
+                "type": "http",
+                "http_version": "1.1",
+                "method": "POST",
+                "scheme": "http",
+                "path": path,
+                "query_string": b"",
+                "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            }
+            await create_app(site.service)(scope, receive, fail)
+            gone.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            with anyio.fail_after(10):
+                await begun.wait()
+                assert site.service.admission.running == 1
+                left.set()
+                await gone.wait()
+            assert site.service.admission.running == 0
+
+
+async def fail(message: Any) -> None:
+    raise AssertionError(message)
 
 
 async def test_a_full_house_says_when_to_come_again():

@@ -6,11 +6,12 @@ import pytest
 from anyio import Event, create_task_group, current_time, sleep, sleep_forever
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
 from realtime_avatar.errors import CapacityError, EngineError, InputError
 from realtime_avatar.media.subtitles import srt, vtt
 from realtime_avatar.server.accept import preferred
-from realtime_avatar.server.streamed import STALLED, Events, Streamed, Write, single
+from realtime_avatar.server.streamed import STALLED, Events, Made, Streamed, Write, single, telling
 from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ class Client:
             self.body += message["body"]
             self.ended = not message.get("more_body", False)
 
-    async def get(self, answer: Streamed) -> None:
+    async def get(self, answer: Response) -> None:
         await answer({"type": "http"}, self.receive, self.send)
 
 
@@ -87,6 +88,53 @@ async def test_a_client_that_leaves_ends_the_work():
         client.left.set()
     assert ended.is_set()
     assert not client.ended
+
+
+async def test_what_is_made_first_is_sent_whole():
+    client = Client()
+
+    async def make() -> Response:
+        await sleep(1)
+        return PlainTextResponse("done")
+
+    await client.get(Made(make))
+    assert (client.status, client.body) == (200, b"done")
+
+
+async def test_what_goes_wrong_while_it_is_made_is_no_answer_yet():
+    async def make() -> Response:
+        raise ExceptionGroup("", [EngineError("face", "x"), CapacityError("full", 3)])
+
+    client = Client()
+    with pytest.raises(CapacityError):
+        await client.get(Made(make))
+    assert client.status == 0
+
+
+async def test_nothing_is_made_for_a_client_that_has_left():
+    client, began = Client(), current_time()
+
+    async def make() -> Response:
+        await sleep(100)
+        return PlainTextResponse("done")
+
+    async with create_task_group() as tasks:
+        tasks.start_soon(client.get, Made(make))
+        await sleep(1)
+        client.left.set()
+    assert current_time() - began == pytest.approx(1)
+    assert client.status == 0
+
+
+async def test_what_goes_wrong_later_is_told_by_a_last_piece():
+    client = Client()
+
+    async def make(write: Write) -> None:
+        await write(b"a")
+        raise ExceptionGroup("", [InputError("no")])
+
+    await client.get(Streamed(telling(make, lambda error: str(error).encode()), "text/plain"))
+    assert (client.body, client.ended) == (b"ano", True)
 
 
 async def test_a_client_that_does_not_read_ends_it_too():

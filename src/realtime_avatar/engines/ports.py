@@ -45,6 +45,21 @@ class SpeechEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrase:
+    """Some of the words that were heard, and when they were said.
+
+    Attributes:
+        text: As of `Transcript`.
+        start: First sample, as of `Transcript`.
+        end: First sample after it.
+    """
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """Words that were heard.
 
@@ -54,6 +69,8 @@ class Transcript:
         start: First sample of the speech, counted like `Audio.start`.
         end: First sample after it.
         language: ISO 639-1 code, empty when unknown.
+        phrases: Its words in order, as finely as the engine knows their times; none if it
+            knows no more than the above.
     """
 
     text: str
@@ -61,6 +78,7 @@ class Transcript:
     start: int
     end: int
     language: str = ""
+    phrases: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Heard:
         confidence: Mean log probability of its tokens.
         no_speech: Probability that nobody speaks.
         looping: Whether it goes round in circles.
+        spans: The text again, with the first sample of each part and that after it.
     """
 
     text: str
@@ -46,6 +47,7 @@ class Heard:
     confidence: float
     no_speech: float
     looping: bool
+    spans: tuple[tuple[int, int, str], ...] = ()
 
 
 class Decoder:
@@ -134,19 +136,22 @@ class Decoder:
             return_no_speech_prob=True,
         )
         tokens: list[int] = found.sequences_ids[0]
-        spoken, end = _spoken(tokens, tokenizer.timestamp_begin, samples)
-        text: str = tokenizer.decode(spoken).strip()
+        spans, end = _spans(tokens, tokenizer.timestamp_begin, samples)
+        text: str = tokenizer.decode([token for *_, spoken in spans for token in spoken]).strip()
         return Heard(
             text,
             end,
             found.scores[0] / (len(tokens) + 1),
             found.no_speech_prob,
             len(tokens) >= most or _compression(text) > REPETITIVE,
+            tuple((start, end, tokenizer.decode(spoken).strip()) for start, end, spoken in spans),
         )
 
 
-def _spoken(tokens: Sequence[int], timestamp: int, samples: int) -> tuple[list[int], int]:
-    """Return the text tokens that belong to a piece, and where in it they end.
+def _spans(
+    tokens: Sequence[int], timestamp: int, samples: int
+) -> tuple[list[tuple[int, int, list[int]]], int]:
+    """Return where parts of a piece begin and end, with their text tokens; and where all end.
 
     What begins in the silence after the piece is invented.
 
@@ -155,17 +160,24 @@ def _spoken(tokens: Sequence[int], timestamp: int, samples: int) -> tuple[list[i
         timestamp: The first timestamp token, that of 0 s.
         samples: Length of the piece.
     """
-    kept: list[int] = []
-    end = samples
+    spans: list[tuple[int, int, list[int]]] = []
+    spoken: list[int] = []
+    start, end = 0, samples
     for token in tokens:
         if token < timestamp:
-            kept.append(token)
+            spoken.append(token)
             end = samples
             continue
-        end = (token - timestamp) * STAMP - LEAD
+        end = min(max((token - timestamp) * STAMP - LEAD, 0), samples)
+        if spoken:
+            spans.append((start, end, spoken))
+            spoken = []
+        start = end
         if end >= samples:
             break
-    return kept, min(max(end, 0), samples)
+    if spoken:
+        spans.append((start, samples, spoken))
+    return spans, end
 
 
 def twice(text: str) -> bool:

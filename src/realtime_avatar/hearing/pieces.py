@@ -32,11 +32,19 @@ class Piece:
             what is before and after the speech is in it.
         start: First sample of the speech, counted like `Audio.start` of the stream.
         end: First sample after it.
+        begin: First of `samples`, counted likewise.
+        rate: Of the stream, Hz.
     """
 
     samples: NDArray[np.float32]
     start: int
     end: int
+    begin: int
+    rate: int
+
+    def at(self, sample: int) -> int:
+        """Return which sample of the speech one of `samples` is, counted like `start`."""
+        return min(max(self.begin + rescale(sample, RATE, self.rate), self.start), self.end)
 
 
 class Cutter:
@@ -116,7 +124,8 @@ class Cutter:
     def _piece(self, start: int, end: int, margin: int) -> Piece:
         pcm = self._held[self._from - self._first : end + margin - self._first]
         samples = pcm.astype(np.float32) / np.float32(32768)
-        return Piece(samples, rescale(start, RATE, self._rate), rescale(end, RATE, self._rate))
+        start, end, begin = (rescale(at, RATE, self._rate) for at in (start, end, self._from))
+        return Piece(samples, start, end, begin, self._rate)
 
     def _quietest(self, before: int) -> int:
         """Return the middle of the quietest stretch of the last seconds before a sample."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from realtime_avatar.engines.ports import Transcript
+from realtime_avatar.engines.ports import Phrase, Transcript
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.hearing.activity import RATE
@@ -162,6 +162,7 @@ class WhisperRecognizer:
         if guess and (guess.start, guess.end) == (piece.start, piece.end):
             return guess
         texts: list[str] = []
+        parts: list[Phrase] = []
         language, samples = self._certain, piece.samples
         while True:
             heard, language = await self._decode(samples, language)
@@ -169,11 +170,16 @@ class WhisperRecognizer:
                 break
             self._spoken = language
             texts.append(heard.text)
+            gone = len(piece.samples) - len(samples)
+            parts += [
+                Phrase(text, piece.at(gone + start), piece.at(gone + end))
+                for start, end, text in heard.spans
+            ]
             samples = samples[heard.end :]
             if heard.end < LEFT or len(samples) < LEFT:
                 break
         text = _joined(texts, language)
-        return _Phrase(text, language if text else "", piece.start, piece.end)
+        return _Phrase(text, language if text else "", piece.start, piece.end, tuple(parts))
 
     async def _decode(self, samples: NDArray[np.float32], language: str) -> tuple[Heard, str]:
         """Return the words of some speech and its language, which may be known."""
@@ -228,6 +234,7 @@ class _Phrase:
     language: str
     start: int
     end: int
+    parts: tuple[Phrase, ...]
 
 
 def _said(heard: Heard) -> bool:
@@ -253,7 +260,9 @@ def _transcript(phrases: Sequence[_Phrase], start: int, end: int, *, final: bool
     for phrase in phrases:
         spoken[phrase.language] += phrase.end - phrase.start
     ((language, _),) = spoken.most_common(1)
-    return Transcript(text, final, phrases[0].start, min(phrases[-1].end, end), language)
+    end = min(phrases[-1].end, end)
+    parts = tuple(part for phrase in phrases for part in phrase.parts)
+    return Transcript(text, final, phrases[0].start, end, language, parts)
 
 
 def _folder(model: str, store: ModelStore) -> Path:

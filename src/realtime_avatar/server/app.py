@@ -13,10 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime_avatar import __version__
 from realtime_avatar.server.conversations import conversations
+from realtime_avatar.server.document import complete_document
 from realtime_avatar.server.door import Door
-from realtime_avatar.server.guard import COOKIE, Guard
+from realtime_avatar.server.guard import COOKIE, GUARDED, Guard, needs_keys
 from realtime_avatar.server.keys import Keys, keys_file
 from realtime_avatar.server.openai_routes import openai_router
+from realtime_avatar.server.ranges import Ranges
 from realtime_avatar.server.refusals import refuse_in_words
 from realtime_avatar.server.rest import rest_router
 from realtime_avatar.server.routes import router
@@ -54,7 +56,9 @@ def create_app(service: Service) -> FastAPI:
     _serve_page(app)
     refuse_in_words(app)
     settings = service.settings
+    complete_document(app, GUARDED, needs_keys=needs_keys(settings))
     keys = Keys(keys_file(settings.keys))
+    app.add_middleware(Ranges)
     app.add_middleware(Door, admission=service.admission)
     app.add_middleware(Guard, settings=settings, keys=keys)
     always = _HEADERS | (_HTTPS if settings.tls_cert else {})

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
 from realtime_avatar.identity.export import MEDIA, Format, describe, export
 from realtime_avatar.identity.store import Store
+from realtime_avatar.server.document import like
 from realtime_avatar.server.refusals import REFUSALS
 from realtime_avatar.server.wishes import Owner, Shared
 
@@ -44,7 +45,20 @@ Kept = Annotated[Store, Depends(kept)]
 Known = Annotated[str, Depends(known)]
 
 
-@conversations.get("")
+_SUMMARY: Final = {
+    "id": "kTqC0aYJ2nq4cVtq",
+    "avatar": "default",
+    "name": "Ava",
+    "language": "",
+    "started": "2026-05-04T03:02:01+00:00",
+    "updated": "2026-05-04T03:02:09+00:00",
+    "count": 1,
+    "title": "What is the highest mountain?",
+    "excerpt": "",
+}
+
+
+@conversations.get("", responses=like({"items": [_SUMMARY], "total": 1}))
 async def list_conversations(
     store: Kept,
     owner: Known,
@@ -86,7 +100,7 @@ async def delete_conversation(conversation: str, store: Kept, owner: Owner) -> N
     await store.delete(conversation, owner)
 
 
-@conversations.delete("")
+@conversations.delete("", responses=like({"deleted": 3}))
 async def delete_conversations(store: Kept, owner: Known) -> dict[str, int]:
     """Delete all of yours for good."""
     return {"deleted": await store.delete_all(owner)}

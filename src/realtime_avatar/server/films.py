@@ -1,9 +1,15 @@
 """The films that were made for programs, for as long as they are kept."""
 
+import fcntl
+import os
+import shutil
 from collections import OrderedDict
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
+from tempfile import gettempdir, mkdtemp
 from typing import Final
 
 from anyio import current_time
@@ -13,6 +19,44 @@ KEPT: Final = 3600.0
 
 MOST: Final = 2_000_000_000
 """Bytes of all films; the oldest go first."""
+
+
+_PREFIX: Final = "avatar-films-"
+
+
+@contextmanager
+def films_folder() -> Generator[Path]:
+    """Make a folder for films, and remove it at the end; those of killed servers go at once.
+
+    A server that lives holds a lock on its folder, which ends with it, however it ends.
+    """
+    for left in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        if (handle := _hold(left)) is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(handle)
+    new = Path(mkdtemp(prefix=f".{_PREFIX}"))
+    handle = _hold(new)
+    folder = new.rename(new.with_name(new.name[1:]))  # held before others can find it
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if handle is not None:
+            os.close(handle)
+
+
+def _hold(folder: Path) -> int | None:
+    """Return a handle that holds a folder; None if it is not ours, or another server's."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    if os.fstat(handle).st_uid == os.getuid():
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+    os.close(handle)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

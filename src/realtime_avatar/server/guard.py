@@ -46,7 +46,9 @@ _SCOPES: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("GET", "/v1/models", None),
     ("*", "/metrics", "operate"),
 )
-_GUARDED: Final = ("/api", "/v1", "/metrics")
+GUARDED: Final = ("/api", "/v1", "/metrics")
+"""Where the paths begin for which keys are."""
+
 _UNSAFE: Final = ("DELETE", "PATCH", "POST", "PUT")
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _POLICY: Final = 1008  # WebSocket close code
@@ -140,7 +142,7 @@ class Guard:
             raise HTTPException(
                 403, "other sites may not do this; the owner can name them in origins"
             )
-        if not _within(path, _GUARDED):
+        if not _within(path, GUARDED):
             return ()
         key = self._key(headers, method, path) if self._needs_keys else None
         address, allowed = (scope.get("client") or ("nowhere", 0))[0], settings.requests_a_minute

@@ -13,10 +13,13 @@ from starlette.exceptions import HTTPException
 from realtime_avatar.errors import (
     AvatarError,
     CapacityError,
+    ChatError,
     ConfigError,
     ConsentError,
+    EngineError,
     InputError,
     ModelMissing,
+    Reason,
     StoreError,
 )
 from realtime_avatar.identity.store import UnknownConversation
@@ -25,7 +28,13 @@ from realtime_avatar.server.streamed import single
 OPENAI: Final = "/v1/"
 """Where the routes begin that OpenAI's clients know."""
 
+
+class Absent(AvatarError):
+    """There is nothing of that name here; HTTP 404."""
+
+
 _STATUS: Final[dict[type[AvatarError], int]] = {
+    Absent: 404,
     UnknownConversation: 404,
     InputError: 422,
     ConfigError: 422,
@@ -34,6 +43,16 @@ _STATUS: Final[dict[type[AvatarError], int]] = {
     CapacityError: 503,
     StoreError: 503,
 }
+_NO_ANSWER: Final[dict[Reason, tuple[int, float]]] = {
+    "blocked": (422, 0),
+    "quota": (429, 60),
+    "credentials": (503, 60),
+    "unreachable": (503, 10),
+    "slow": (503, 10),
+    "failed": (503, 10),
+}
+"""Statuses where the chat has no answer, and when to try again, seconds; 0: never."""
+
 _TYPES: Final = {
     401: "authentication_error",
     403: "permission_error",
@@ -52,10 +71,6 @@ class Problem(BaseModel):
     error: str
 
 
-class Absent(AvatarError):
-    """There is nothing of that name here; HTTP 404."""
-
-
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "What was sent cannot be read."},
     401: {"model": Problem, "description": "No key, or one that is not known (any more)."},
@@ -64,9 +79,15 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     406: {"model": Problem, "description": "This cannot be had as the types that are accepted."},
     413: {"model": Problem, "description": "Too large."},
     422: {"model": Problem, "description": "What was sent cannot be used, and why."},
-    429: {"model": Problem, "description": "Too many requests; Retry-After says for how long."},
+    429: {
+        "model": Problem,
+        "description": "Too many requests, here or of the chat; Retry-After says for how long.",
+    },
     500: {"model": Problem, "description": "A stage failed at its work."},
-    503: {"model": Problem, "description": "Too busy now; Retry-After says for how long."},
+    503: {
+        "model": Problem,
+        "description": "Too busy, or no chat answers, now; Retry-After says for how long.",
+    },
 }
 """What every route may answer, for OpenAPI."""
 
@@ -94,26 +115,34 @@ def refusal(
     """
     if not path.startswith(OPENAI):
         return JSONResponse({"error": words}, status, headers)
+    return JSONResponse(openai_error(status, words, **more), status, headers)
+
+
+def openai_error(status: int, words: str, **more: Any) -> dict[str, Any]:
+    """Return what OpenAI's clients are told of an error; see `refusal`."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    error = {"message": words, "type": kind, "param": None, "code": None, **more}
-    return JSONResponse({"error": error}, status, headers)
+    return {"error": {"message": words, "type": kind, "param": None, "code": None, **more}}
+
+
+def status_of(error: AvatarError) -> tuple[int, float]:
+    """Return the status that answers an error, and when to try again, seconds; 0: never."""
+    if isinstance(error, ChatError):
+        return _NO_ANSWER[error.reason]
+    known = (code for kind, code in _STATUS.items() if isinstance(error, kind))
+    return next(known, 500), error.retry_after if isinstance(error, CapacityError) else 0
 
 
 async def _avatar(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, Absent) else 500
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), status)
-    headers, code = dict[str, str](), None
-    if status == 422 and request.url.path.startswith(OPENAI):
+    assert isinstance(error, AvatarError)
+    path, (status, wait) = request.url.path, status_of(error)
+    if status == 422 and path.startswith(OPENAI):
         status = 400
-    if isinstance(error, CapacityError):
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    if status == 500:
-        structlog.stdlib.get_logger("realtime_avatar").error(
-            "request failed", path=request.url.path, reason=str(error)
-        )
-    if isinstance(error, Absent):
-        code = "model_not_found"
-    return refusal(request.url.path, status, str(error), headers, code=code)
+    headers = {"Retry-After": str(max(1, round(wait)))} if wait else {}
+    if isinstance(error, EngineError):
+        log = structlog.stdlib.get_logger("realtime_avatar")
+        log.error("request failed", path=path, reason=str(error))
+    code = "model_not_found" if isinstance(error, Absent) else None
+    return refusal(path, status, str(error), headers, code=code)
 
 
 async def _group(request: Request, error: Exception) -> Response:

@@ -3,37 +3,43 @@
 import base64
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from anyio import to_thread
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from realtime_avatar.dialogue import requests
 from realtime_avatar.dialogue.ensemble import FPS
 from realtime_avatar.dialogue.one_shot import MAX_QUESTION, check_text, hear
 from realtime_avatar.engines.ports import Message, Rig, Transcript
-from realtime_avatar.errors import AvatarError, CapacityError
+from realtime_avatar.errors import AvatarError, InputError
 from realtime_avatar.media import Audio
 from realtime_avatar.media.credentials import now
 from realtime_avatar.media.film import FilePlayout, Piece, PiecesPlayout
 from realtime_avatar.media.sound_files import FORMATS, SoundEncoder
 from realtime_avatar.server.accept import preferred
-from realtime_avatar.server.refusals import REFUSALS, Absent
+from realtime_avatar.server.refusals import REFUSALS, Absent, status_of
+from realtime_avatar.server.rest_shapes import (
+    AnswerLink,
+    Asked,
+    AvatarInfo,
+    FilmLink,
+    Heard,
+    Reply,
+    Script,
+    Speech,
+    VoiceInfo,
+)
 from realtime_avatar.server.service import Service, describe
-from realtime_avatar.server.streamed import Events, Streamed, Write, single
+from realtime_avatar.server.streamed import Events, Made, Streamed, Write, event_of, telling
 from realtime_avatar.server.wishes import (
     AvatarField,
-    AvatarId,
-    History,
     HistoryField,
-    LanguageCode,
     LanguageField,
-    Manner,
     Recording,
     Shared,
-    Text,
     VoiceField,
     history_of,
     taste_of,
@@ -49,97 +55,6 @@ _SSE: Final = "text/event-stream"
 BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(extra="forbid", json_schema_extra={"examples": [value]})
-
-
-class Heard(BaseModel):
-    """What is said in a recording; `text` is empty where nobody speaks."""
-
-    model_config = _example({"text": "What is the highest mountain?", "language": "en"})
-
-    text: str
-    language: str = Field(description="ISO 639-1; empty when unknown.")
-
-
-class Asked(BaseModel):
-    """A message to the avatar."""
-
-    model_config = _example({"text": "What is the highest mountain?"})
-
-    text: Text
-    language: LanguageCode = ""
-    history: History = []
-    avatar: AvatarId = ""
-
-
-class Reply(BaseModel):
-    """What the avatar says."""
-
-    model_config = _example({"text": "The highest mountain is Mount Everest."})
-
-    text: str
-
-
-class Speech(Manner):
-    """A text to be spoken."""
-
-    model_config = _example({"text": "Hello, I am new here.", "format": "mp3"})
-
-    format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-
-
-class Script(Manner):
-    """A text to be said on video."""
-
-    model_config = _example({"text": "Hello, I am new here."})
-
-    avatar: AvatarId = ""
-
-
-class FilmLink(BaseModel):
-    """A film, kept for an hour."""
-
-    model_config = _example({"video": "/api/v1/videos/kTqC0aYJ2nq4cVtq", "seconds": 1.8})
-
-    video: str = Field(description="Its address.")
-    seconds: float
-
-
-class AnswerLink(FilmLink):
-    """An answer on video."""
-
-    model_config = _example(
-        {
-            "video": "/api/v1/videos/kTqC0aYJ2nq4cVtq",
-            "seconds": 3.2,
-            "question": {"text": "What is the highest mountain?", "language": "en"},
-            "answer": "The highest mountain is Mount Everest.",
-        }
-    )
-
-    question: Heard
-    answer: str
-
-
-class AvatarInfo(BaseModel):
-    """Somebody to talk to."""
-
-    id: str
-    name: str
-    picture: str = Field(description="Address of a JPEG.")
-    width: int
-    height: int
-
-
-class VoiceInfo(BaseModel):
-    """Somebody's voice."""
-
-    id: str
-    name: str
-    languages: list[str]
-
-
 @rest_router.get("/avatars")
 async def avatars(service: Shared) -> list[AvatarInfo]:
     """The owner's avatars, who answers by default first."""
@@ -152,14 +67,18 @@ async def voices(service: Shared) -> list[VoiceInfo]:
     return [VoiceInfo(**voice) for voice in await service.voices()]
 
 
-@rest_router.post("/transcribe")
-async def transcribe(service: Shared, audio: Recording, language: LanguageField = "") -> Heard:
+@rest_router.post("/transcribe", response_model=Heard)
+async def transcribe(service: Shared, audio: Recording, language: LanguageField = "") -> Response:
     """Write down what is said in a recording."""
     taste = await taste_of(service, language)
-    async with service.admission.place():
-        recording = await recorded(service, audio, service.settings.longest_recording)
-        heard = await hear(service.ensemble, recording, taste.possible(service.ensemble))
-    return _heard(heard)
+
+    async def make() -> Response:
+        async with service.admission.place():
+            recording = await recorded(service, audio, service.settings.longest_recording)
+            heard = await hear(service.ensemble, recording, taste.possible(service.ensemble))
+        return _json(_heard(heard))
+
+    return Made(make)
 
 
 @rest_router.post("/chat", response_model=Reply, responses={200: {"content": {_SSE: {}}}})
@@ -179,14 +98,14 @@ async def chat(request: Request, asked: Asked, service: Shared) -> Response:
                 await told(piece)
         return Reply(text=text.strip())
 
-    if preferred(request, (_JSON, _SSE)) == _JSON:
+    async def make() -> Response:
         return _json(await think(_nothing))
 
-    async def make(events: Events) -> None:
+    async def tell(events: Events) -> None:
         reply = await think(lambda piece: events.tell("reply", {"text": piece}))
         await events.tell("complete", reply.model_dump())
 
-    return _events(make)
+    return Made(make) if preferred(request, (_JSON, _SSE)) == _JSON else _events(tell)
 
 
 @rest_router.post(
@@ -237,17 +156,23 @@ async def animate(
 ) -> Response:
     """Make a portrait say a recording: JSON with the film's address, or MP4, by Accept."""
     kind = preferred(request, (_JSON, _MP4))
-    async with service.admission.place():
-        longest = service.settings.longest_recording
-        speech = await recorded(service, audio, longest, _FILM_RATE)
-        if portrait is None or not portrait.size:
-            rig = service.avatars.get(avatar).rig
-        else:
-            rig = await service.avatars.passing(portrait.file, person, now())
-        film = _Film(service)
-        async with film.playout:
-            await requests.show(service.ensemble, rig, speech, film.playout)
-        return film.answer(kind, FilmLink(**film.link))
+    if portrait is not None and portrait.filename and not portrait.size:
+        raise InputError("the portrait is an empty file")
+
+    async def make() -> Response:
+        async with service.admission.place():
+            longest = service.settings.longest_recording
+            speech = await recorded(service, audio, longest, _FILM_RATE)
+            if portrait is None or not portrait.size:
+                rig = service.avatars.get(avatar).rig
+            else:
+                rig = await service.avatars.passing(portrait.file, person, now())
+            film = _Film(service)
+            async with film.playout:
+                await requests.show(service.ensemble, rig, speech, film.playout)
+            return film.answer(kind, FilmLink(**film.link))
+
+    return Made(make)
 
 
 @rest_router.post(
@@ -258,11 +183,15 @@ async def generate(request: Request, script: Script, service: Shared) -> Respons
     kind = preferred(request, (_JSON, _MP4))
     taste, rig = await script.taste(service), service.avatars.get(script.avatar).rig
     check_text(script.text)
-    async with service.admission.place():
-        film = _Film(service)
-        async with film.playout:
-            await requests.say(service.ensemble, rig, script.text, taste, film.playout)
-        return film.answer(kind, FilmLink(**film.link))
+
+    async def make() -> Response:
+        async with service.admission.place():
+            film = _Film(service)
+            async with film.playout:
+                await requests.say(service.ensemble, rig, script.text, taste, film.playout)
+            return film.answer(kind, FilmLink(**film.link))
+
+    return Made(make)
 
 
 @rest_router.post(
@@ -281,17 +210,18 @@ async def conversation(
     kind = preferred(request, (_JSON, _MP4))
     taste = await taste_of(service, language, voice, history_of(history), avatar)
     rig = service.avatars.get(avatar).rig
-    async with service.admission.place():
-        question = await recorded(service, audio, MAX_QUESTION)
-        film = _Film(service)
-        async with film.playout:
-            answer = await requests.answer(service.ensemble, rig, question, taste, film.playout)
-        link = AnswerLink(
-            **film.link,
-            question=_heard(answer.question),
-            answer=answer.text,
-        )
-        return film.answer(kind, link)
+
+    async def make() -> Response:
+        async with service.admission.place():
+            question = await recorded(service, audio, MAX_QUESTION)
+            film = _Film(service)
+            async with film.playout:
+                answer = await requests.answer(service.ensemble, rig, question, taste, film.playout)
+            question = _heard(answer.question)
+            link = AnswerLink(**film.link, question=question, answer=answer.text)
+            return film.answer(kind, link)
+
+    return Made(make)
 
 
 @rest_router.post("/conversation/stream", responses={200: {"content": {_SSE: {}}}})
@@ -389,27 +319,13 @@ class _Film:
 def _events(make: Callable[[Events], Awaitable[None]]) -> Response:
     """Return an answer of events; what fails after the first of them is an event too."""
 
-    async def write_all(write: Write) -> None:
-        begun = False
+    def told(error: AvatarError) -> bytes:
+        about: dict[str, Any] = {"error": str(error)}
+        _, wait = status_of(error)
+        return event_of("error", about | ({"retry_after": wait} if wait else {}))
 
-        async def noting(data: bytes) -> None:
-            nonlocal begun
-            begun = True
-            await write(data)
-
-        events = Events(noting)
-        try:
-            await make(events)
-        except (AvatarError, ExceptionGroup) as error:
-            cause = single(error) if isinstance(error, ExceptionGroup) else error
-            if not begun or not isinstance(cause, AvatarError):
-                raise
-            about: dict[str, Any] = {"error": str(cause)}
-            if isinstance(cause, CapacityError):
-                about["retry_after"] = cause.retry_after
-            await events.tell("error", about)
-
-    return Streamed(write_all, _SSE, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    written = telling(lambda write: make(Events(write)), told)
+    return Streamed(written, _SSE, {"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 async def recorded(

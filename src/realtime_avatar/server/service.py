@@ -4,8 +4,6 @@ import gc
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import structlog
@@ -26,7 +24,7 @@ from realtime_avatar.server.avatars import Avatar, Avatars
 from realtime_avatar.server.calls import Calls, OpenSession
 from realtime_avatar.server.decoding import Decoder
 from realtime_avatar.server.enrolments import Enrolments
-from realtime_avatar.server.films import Films
+from realtime_avatar.server.films import Films, films_folder
 from realtime_avatar.telemetry.metrics import Metrics
 
 _LANGUAGES: Final = {
@@ -130,7 +128,7 @@ async def open_service(
     async with AsyncExitStack() as stack:
         decoder = Decoder()
         stack.callback(decoder.close)
-        films = Films(Path(stack.enter_context(TemporaryDirectory(prefix="avatar-films-"))))
+        films = Films(stack.enter_context(films_folder()))
         store = await _open_store(settings, stack)
         ensemble = await stack.enter_async_context(Ensemble(settings))
         await ensemble.load(KINDS)

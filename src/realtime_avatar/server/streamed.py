@@ -1,20 +1,41 @@
-"""Answers that are sent while they are being made."""
+"""Answers that are made for as long as the client waits, and sent at the end or meanwhile."""
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from anyio import Lock, create_task_group, move_on_after
+from anyio import CancelScope, Lock, create_task_group, move_on_after
 from fastapi.sse import format_sse_event
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from realtime_avatar.errors import CapacityError, leaves
+from realtime_avatar.errors import AvatarError, CapacityError, leaves
 
+T = TypeVar("T")
 Write = Callable[[bytes], Awaitable[None]]
 
 STALLED: Final = 30.0
 """Seconds that a client may take for what is sent; it holds a place meanwhile."""
+
+
+class Made(Response):
+    """An answer that is sent when it has been made, if the client is still there.
+
+    Whatever is raised meanwhile is answered like any other error. A client that goes away ends
+    the work.
+
+    Args:
+        make: Returns the answer.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[Response]]) -> None:
+        super().__init__()
+        self._make = make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await _attended(receive, self._make)
+        if answer is not None:
+            await answer(scope, receive, send)
 
 
 class Streamed(Response):
@@ -40,7 +61,7 @@ class Streamed(Response):
         self._make = make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        lock, begun = Lock(), False
+        lock, begun, work = Lock(), False, CancelScope()
 
         async def write(data: bytes) -> None:
             nonlocal begun
@@ -52,22 +73,15 @@ class Streamed(Response):
                 with move_on_after(STALLED) as taking:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 if taking.cancelled_caught:
-                    tasks.cancel_scope.cancel()
+                    work.cancel()
 
-        async def listen() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        try:
-            async with create_task_group() as tasks:
-                tasks.start_soon(listen)
+        async def write_all() -> None:
+            with work:
                 await self._make(write)
                 await write(b"")
                 await send({"type": "http.response.body", "body": b""})
-                tasks.cancel_scope.cancel()
-        except ExceptionGroup as group:
-            raise single(group) from None
+
+        await _attended(receive, write_all)
 
 
 class Events:
@@ -81,8 +95,59 @@ class Events:
         self._write = write
 
     async def tell(self, event: str, data: dict[str, Any]) -> None:
-        text = json.dumps(data, ensure_ascii=False)
-        await self._write(format_sse_event(data_str=text, event=event))
+        await self._write(event_of(event, data))
+
+
+def event_of(event: str, data: dict[str, Any]) -> bytes:
+    """Return a server-sent event."""
+    return format_sse_event(data_str=json.dumps(data, ensure_ascii=False), event=event)
+
+
+def telling(
+    make: Callable[[Write], Awaitable[None]], told: Callable[[AvatarError], bytes]
+) -> Callable[[Write], Awaitable[None]]:
+    """Return the same, but what goes wrong after the first piece is told by a last one.
+
+    Args:
+        make: Writes the body of a `Streamed`.
+        told: Returns that piece.
+    """
+
+    async def make_or_tell(write: Write) -> None:
+        begun = False
+
+        async def noting(data: bytes) -> None:
+            nonlocal begun
+            begun = True
+            await write(data)
+
+        try:
+            await make(noting)
+        except (AvatarError, ExceptionGroup) as error:
+            cause = single(error) if isinstance(error, ExceptionGroup) else error
+            if not begun or not isinstance(cause, AvatarError):
+                raise
+            await write(told(cause))
+
+    return make_or_tell
+
+
+async def _attended(receive: Receive, work: Callable[[], Awaitable[T]]) -> T | None:
+    """Return what some work returns; None if the client has gone, with which the work ends."""
+    try:
+        async with create_task_group() as tasks:
+
+            async def listen() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(listen)
+            result = await work()
+            tasks.cancel_scope.cancel()
+            return result
+    except ExceptionGroup as group:
+        raise single(group) from None
 
 
 def single(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -126,9 +126,15 @@ class Manner(BaseModel):
         return await taste_of(service, self.language, self.voice)
 
 
-Recording = Annotated[UploadFile, File(description="WAV, MP3, FLAC, Ogg, WebM, MP4 or AAC.")]
+Recording = Annotated[
+    UploadFile,
+    File(
+        description="WAV, MP3, FLAC, Ogg, WebM, MP4 or AAC.",
+        examples=["(the bytes of question.wav)"],
+    ),
+]
 AvatarField = Annotated[AvatarId, Form()]
-LanguageField = Annotated[LanguageCode, Form()]
+LanguageField = Annotated[LanguageCode, Form(examples=["en"])]
 VoiceField = Annotated[VoiceId, Form()]
 HistoryField = Annotated[
     str,
@@ -187,13 +193,17 @@ def check_language(service: Service, language: str) -> None:
 async def find_voice(service: Service, name: str) -> str:
     """Return the id of a voice, given that or its name; "" of none.
 
-    No other engine than those of the settings is loaded because a stranger names it.
+    A person's voice is found before a stock one that is called the same: its id is its name. No
+    other engine than those of the settings is loaded because a stranger names it.
 
     Raises:
         InputError: if there is no such voice.
     """
+    if not name:
+        return ""
     voices = await service.voices()
-    for voice in voices:
-        if name in ("", voice["id"], voice["name"]):
-            return voice["id"] if name else ""
-    raise InputError(f"there is no voice {name!r} here; GET /api/v1/voices lists them")
+    ids = [voice["id"] for voice in voices if voice["id"].casefold() == name.casefold()]
+    names = [voice["id"] for voice in voices if voice["name"] == name]
+    if not ids + names:
+        raise InputError(f"there is no voice {name!r} here; GET /api/v1/voices lists them")
+    return (ids + names)[0]
