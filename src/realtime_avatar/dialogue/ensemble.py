@@ -144,7 +144,7 @@ class Ensemble:
 
         Args:
             language: Of the conversation.
-            told: Is told of each server of tools that cannot be reached.
+            told: Is told of each server of tools that cannot be reached, unless somebody was.
 
         Raises:
             ConfigError: if a function that the settings name is not there.
@@ -216,6 +216,8 @@ class Ensemble:
             await to_thread.run_sync(self._tools.load)
         try:
             async with create_task_group() as tasks:
+                if "chat" in kinds:
+                    tasks.start_soon(self._tools.connect)
                 for kind in kinds:
                     if kind == "voice":
                         tasks.start_soon(self._voice, language or self.settings.languages[0])
