@@ -73,6 +73,7 @@ class Ensemble:
         self._elsewhere: Load | None = None
         self._joining = Lock()
         self._tools = Tools(settings)
+        self._rests: dict[str, float] = {}  # of the chain's engines, until when
         self.knowledge = Knowledge(settings.knowledge_file)
 
     def _persona(self, own: OwnAvatar) -> Persona:
@@ -128,7 +129,7 @@ class Ensemble:
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
         [engine, *others] = engines.values()
-        chat = Chain(engines, told) if others else engine
+        chat = Chain(engines, told, self._rests) if others else engine
         language = language or self.settings.possible[0]
         if not self.knowledge.empty:
             await to_thread.run_sync(self.knowledge.warm)
