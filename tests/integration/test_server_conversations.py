@@ -97,6 +97,23 @@ async def test_an_interrupted_answer_keeps_what_was_heard(tmp_path: Path):
         assert turn["unheard"]
 
 
+@pytest.mark.parametrize("politely", [True, False])
+async def test_an_answer_that_its_person_leaves_is_interrupted(tmp_path: Path, politely: bool):
+    async with keeping(tmp_path) as site:
+        async with visit(site, close=politely) as visitor:
+            visitor.say("once " * 100)
+            await visitor.wait_for(events.Words, 3)
+        await until(lambda: not site.service.calls.talking)
+        (item,) = (await site.http.get(API)).json()["items"]
+        turn: dict[str, Any] = {"state": "speaking"}
+        with anyio.fail_after(30):
+            while turn["state"] == "speaking":
+                (turn,) = (await site.http.get(f"{API}/{item['id']}")).json()["turns"]
+        assert (turn["state"], turn["problem"]) == ("interrupted", "")
+        assert turn["heard"]
+        assert turn["unheard"]
+
+
 async def test_an_earlier_conversation_goes_on(tmp_path: Path):
     async with keeping(tmp_path) as site:
         key = await talk(site, "My name is Ann", "I live in Lima")

@@ -26,6 +26,7 @@ from realtime_avatar.dialogue.listening import (
 )
 from realtime_avatar.dialogue.requests import Taste
 from realtime_avatar.dialogue.session import Session
+from realtime_avatar.engines import fake
 from realtime_avatar.engines.fake import FakeChat
 from realtime_avatar.engines.ports import Message, Transcript
 from realtime_avatar.errors import ChatError, EngineError
@@ -361,7 +362,7 @@ async def test_the_chat_reads_what_is_being_said_until_it_is_asked(
         await anyio.sleep(0.2)
         read.append("whole")
 
-    monkeypatch.setattr(FakeChat, "read_ahead", read_ahead, raising=False)
+    monkeypatch.setattr(fake, "FakeChat", type("Eager", (FakeChat,), {"read_ahead": read_ahead}))
 
     async def until(last: str) -> None:
         with anyio.fail_after(60):
@@ -391,7 +392,7 @@ async def test_an_answer_that_is_heard_is_not_read_over(monkeypatch: pytest.Monk
         read.append(messages[-1].text)
         begun.set()
 
-    monkeypatch.setattr(FakeChat, "read_ahead", read_ahead, raising=False)
+    monkeypatch.setattr(fake, "FakeChat", type("Eager", (FakeChat,), {"read_ahead": read_ahead}))
     async with live() as stage:
         stage.session.command(message.Say(text="hello"))
         await stage.until(message.State, state="speaking")

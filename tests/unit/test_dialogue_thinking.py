@@ -23,6 +23,7 @@ from realtime_avatar.bench.stand_in import (
 from realtime_avatar.config import McpServer, Settings
 from realtime_avatar.dialogue.chats import Chats
 from realtime_avatar.dialogue.ensemble import Ensemble
+from realtime_avatar.dialogue.requests import Taste, think
 from realtime_avatar.engines.ports import Message
 from realtime_avatar.errors import AvatarError, ChatError
 from realtime_avatar.thinking.apology import SENTENCES
@@ -68,12 +69,32 @@ async def test_a_chain_falls_over_and_tells_why(server: StandIn, tmp_path: Path)
     server.answers.append(refusing(429, "enough", "RESOURCE_EXHAUSTED"))
     told: list[AvatarError] = []
     async with Ensemble(settings(server, tmp_path, "gemini", "scripted")) as ensemble:
-        assert await answer(ensemble, "Hello", told=told.append) == "I am the second."
-        assert "429" in str(told[0])
-        assert (
-            await answer(ensemble, "Hello", told=told.append) == "Paris is the capital of France."
-        )
-    assert len(told) == 1
+        for _ in range(2):
+            assert await answer(ensemble, "Hello", told=told.append) == "I am the second."
+    assert "429" in str(told[0])
+    assert (len(told), len(server.requests)) == (1, 1)
+
+
+async def test_after_its_rest_the_first_of_a_chain_answers_again(
+    server: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("realtime_avatar.thinking.chain.REST", 0)
+    server.answers.append(refusing(429, "enough", "RESOURCE_EXHAUSTED"))
+    async with Ensemble(settings(server, tmp_path, "gemini", "scripted")) as ensemble:
+        assert await answer(ensemble, "Hello") == "I am the second."
+        assert await answer(ensemble, "Hello") == "Paris is the capital of France."
+
+
+async def test_a_server_that_hangs_is_waited_for_by_one_request_only(
+    server: StandIn, tmp_path: Path
+):
+    server.answers.extend([Answer([Then.HANG])] * 2)
+    own = settings(server, tmp_path, "gemini", "scripted", first_seconds=0.2)
+    async with Ensemble(own) as ensemble:
+        for _ in range(2):
+            pieces = [piece async for piece in think(ensemble, asked("Hello"), Taste())]
+            assert "".join(pieces) == "I am the second."
+    assert len(server.requests) == 1
 
 
 async def test_a_refusal_is_spoken_in_the_language_of_the_conversation(

@@ -143,3 +143,28 @@ def test_a_long_word_is_still_one_subtitle() -> None:
     turn = Turn(1, "a" * 200, AT, asked_s=2.0)
     text = export(Conversation("c", "", "d", "Ava", "", AT, AT, (turn,)), "srt")
     assert "a" * 200 in text.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            'The quick| brown| fox| jumps| over| the| lazy| dog. |It| has| 3| legs| — "really"! |'
+            "And| 你好| too.",
+            'Ava: The quick brown fox jumps over the lazy dog. It has 3 legs — "really"! '
+            "And 你好 too.",
+        ),
+        ("会|的，|带|伞| OK。|温|度|是| 25| 度。", "Ava: 会的，带伞 OK。温度是 25 度。"),
+        ("¿Qué| hora| |es?| |Son| las| 3.", "Ava: ¿Qué hora es? Son las 3."),
+        (" | Yes.", "Ava: Yes."),
+    ],
+)
+def test_the_words_of_a_live_answer_stay_apart(parts: str, words: str) -> None:
+    """The parts are those that voices give: a space is with the word that follows it."""
+    timeline = tuple((2.0 + at / 4, part) for at, part in enumerate(parts.split("|")))
+    turn = Turn(1, "?", AT, state="answered", asked_s=1.0, ended_s=9.0, timeline=timeline)
+    text = export(Conversation("c", "", "d", "Ava", "", AT, AT, (turn,)), "srt")
+    cues = [cue.split("\n", 2) for cue in text.split("\n\n")[1:]]
+    assert " ".join(cue[2].strip() for cue in cues).replace("\n", " ").split() == words.split()
+    starts = [cue[1].split(" --> ")[0] for cue in cues]
+    assert starts == sorted(starts)

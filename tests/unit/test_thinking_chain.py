@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import anyio
 import pytest
 
-from realtime_avatar.engines.ports import Message
+from realtime_avatar.engines.ports import ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import (
     AvatarError,
@@ -98,6 +98,36 @@ async def test_an_engine_that_failed_rests_for_a_minute_and_is_asked_again():
             assert [piece async for piece in chat.reply(ASKED)] == ["In France."]
             assert first.asked == asked
     assert (first.opened, second.opened, second.asked, len(told)) == (1, 1, 3, 2)
+
+
+@pytest.mark.parametrize("reason", ["unreachable", "slow", "credentials", "quota"])
+async def test_an_engine_that_is_down_rests_for_every_session(reason: Reason):
+    told: list[AvatarError] = []
+    first, second = Scene(fails=ChatError(reason, "down")), Scene("In France.")
+    engines: dict[str, ChatEngine] = {"a": first, "b": second}
+    rests = dict[str, float]()
+    for asked in (1, 1, 2):
+        if asked == 2:
+            await anyio.sleep(61)
+        assert await ask(Chain(engines, told.append, rests)) == ("In France.", None)
+        assert first.asked == asked
+    assert (first.opened, second.opened, len(told)) == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "failure", [ChatError("failed", "no sense"), EngineError("chat", "too long"), None]
+)
+async def test_what_one_question_brings_about_rests_an_engine_for_its_session_only(
+    failure: AvatarError | None,
+):
+    first, second = Scene(fails=failure, full=failure is None), Scene("In France.")
+    told: list[AvatarError] = []
+    chain = Chain({"a": first, "b": second}, told.append)
+    for sessions in (1, 2):
+        async with chain.open() as chat:
+            for _ in range(2):
+                assert [piece async for piece in chat.reply(ASKED)] == ["In France."]
+        assert len(told) == sessions
 
 
 async def test_an_engine_that_broke_off_rests_too_but_never_the_last():

@@ -1,5 +1,7 @@
 import json
+import sqlite3
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,55 @@ def test_documents_are_listed_replaced_and_removed(knowledge: Knowledge, files: 
     assert [document.name for document in knowledge.documents()] == names[1:]
     with pytest.raises(InputError, match=r"clocks\.txt"):
         knowledge.remove("clocks.txt")
+
+
+def left_of(knowledge: Knowledge, *words: str) -> list[str]:
+    """Return which words are found in the file, or in one beside it."""
+    files = [file.read_bytes().lower() for file in knowledge.path.parent.iterdir()]
+    return [word for word in words if any(word.encode() in file for file in files)]
+
+
+def test_nothing_is_left_of_what_is_removed_or_replaced(knowledge: Knowledge, tmp_path: Path):
+    words = ("quetzal", "zymurgy", "恐龙")
+    secret = tmp_path / "secret.txt"
+    told = "The quetzal sleeps. " * 40 + "\n\nOf zymurgy nothing is known.\n\n恐龙在楼下。\n"
+    for _ in range(2):
+        secret.write_text(told, "utf-8")
+        knowledge.add(secret)
+        assert left_of(knowledge, *words) == [*words]
+        secret.write_text("Nothing.")
+        knowledge.add(secret)
+        assert left_of(knowledge, *words, "secret.txt") == ["secret.txt"]
+    secret.write_text(told, "utf-8")
+    knowledge.add(secret)
+    knowledge.remove("secret.txt")
+    assert left_of(knowledge, *words, "secret.txt") == []
+    assert "Kaspar Brunner" in knowledge.search("Brunner?")[0].text
+
+
+def test_what_an_older_version_left_goes_with_the_next_removal(
+    knowledge: Knowledge, tmp_path: Path
+):
+    (tmp_path / "secret.txt").write_text("The quetzal sleeps. " * 400)
+    knowledge.add(tmp_path / "secret.txt")
+    with closing(sqlite3.connect(knowledge.path)) as database, database:
+        database.execute("PRAGMA foreign_keys = ON")
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("DELETE FROM documents WHERE name = 'secret.txt'")
+    assert left_of(knowledge, "quetzal")
+    knowledge.remove("visit.md")
+    assert left_of(knowledge, "quetzal") == []
+
+
+def test_the_file_is_for_its_owner_only(knowledge: Knowledge):
+    assert knowledge.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_cannot_be_made_is_said(tmp_path: Path, files: list[Path]):
+    with pytest.raises(InputError, match="cannot use"):
+        Knowledge(tmp_path).add(files[0])
+    with pytest.raises(InputError, match="cannot use"):
+        Knowledge(files[0] / "k.sqlite3").add(files[0])
 
 
 def test_a_document_that_cannot_be_read_leaves_the_others(knowledge: Knowledge, tmp_path: Path):

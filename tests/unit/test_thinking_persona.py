@@ -97,7 +97,11 @@ def test_without_a_name_the_settings_one_is_used(tmp_path: Path) -> None:
         ("facts = 3", "facts"),
         ('name = ""', "name"),
         (f'about = "{"x" * 601}"', "about"),
-        ('[es]\nstile = "x"', "stile"),
+        ('[es]\nstile = "x"', r"es\.stile"),
+        ('[zh]\nname = ""', r"zh\.name: String should have at least 1 character"),
+        ('[zh]\nfacts = ["x", 3]', r"zh\.facts\.1"),
+        ('name = ""\n[zh]\nname = ""', r"toml: name: "),
+        ("zh = 3", r"toml: zh: "),
         ("name = ", "nora.toml"),
     ],
 )

@@ -1,7 +1,11 @@
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -9,10 +13,13 @@ import pytest
 
 import mcp_server
 from realtime_avatar.config import Settings
+from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.tools import Call
 from realtime_avatar.errors import AvatarError, ConfigError
 from realtime_avatar.thinking.functions import tool_from
+from realtime_avatar.thinking.mcp_tools import McpSource
 from realtime_avatar.thinking.tools import Tools
+from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
 
@@ -111,15 +118,17 @@ def address() -> Iterator[str]:
         process.terminate()
 
 
-def by_stdio(seconds: float = 10) -> Settings:
+def by_stdio() -> Settings:
     server: Any = {"command": SERVER, "env": {"GREETING": "grüezi"}}
-    return Settings(mcp={"museum": server}, tool_seconds=seconds)
+    return Settings(mcp={"museum": server})
 
 
 async def test_a_server_of_tools_is_spoken_to_by_stdio():
-    async with Tools(by_stdio(1.5)) as tools:
+    async with Tools(by_stdio()) as tools:
         toolbox = await tools.toolbox("en")
         assert toolbox is not None
+        assert toolbox.seconds == 10
+        toolbox = replace(toolbox, seconds=1.5)
         named = {tool.name: tool for tool in toolbox.tools}
         hours = named["museum_opening_hours"]
         assert hours.description == "Tell when the museum is open."
@@ -168,6 +177,80 @@ async def test_a_server_that_cannot_be_reached_is_told_and_left_out():
     async with Tools(Settings(mcp={"nowhere": nowhere, "nobody": nobody})) as tools:
         assert await tools.toolbox("en", told.append) is None
     assert ["'nowhere'" in str(told[0]), "'nobody'" in str(told[1])] == [True, True]
+
+
+@pytest.fixture
+def silent() -> Iterator[dict[str, Any]]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        yield {"deaf": {"url": f"http://127.0.0.1:{line.getsockname()[1]}/mcp"}}
+
+
+async def waited(tools: Tools, told: list[AvatarError]) -> float:
+    """Return how long somebody waits for tools that are not there."""
+    began = anyio.current_time()
+    assert await tools.toolbox("en", told.append) is None
+    return round(anyio.current_time() - began, 3)
+
+
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+@pytest.mark.parametrize(("allowed", "seconds"), [(10, 5), (2, 2)])
+async def test_a_server_that_never_answers_is_waited_for_once_a_minute(
+    silent: Any, allowed: float, seconds: float
+):
+    told: list[AvatarError] = []
+    async with Tools(Settings(mcp=silent, tool_seconds=allowed)) as tools:
+        began = anyio.current_time()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(waited, tools, told)
+        assert anyio.current_time() - began == pytest.approx(seconds)
+        for _ in range(3):
+            assert await waited(tools, told) == 0
+        assert f"'deaf': no answer within {seconds} seconds" in str(told[0])
+        assert len(told) == 1
+        await anyio.sleep(61)
+        assert await waited(tools, told) == seconds
+        assert await waited(tools, told) == 0
+        assert len(told) == 2
+
+
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+async def test_servers_are_asked_before_anybody_waits(silent: Any):
+    told: list[AvatarError] = []
+    async with Ensemble(Settings(chat="fake", mcp=silent)) as ensemble:
+        await ensemble.load(("chat",))
+        began = anyio.current_time()
+        assert await ensemble.toolbox("en") is None  # nobody is there to be told
+        assert await ensemble.toolbox("en", told.append) is None
+        assert anyio.current_time() == began
+    assert "'deaf'" in str(told[0])
+
+
+@pytest.mark.parametrize("anyio_backend", [VIRTUAL_TIME])
+async def test_a_server_that_is_slow_to_start_is_there_the_next_minute(
+    monkeypatch: pytest.MonkeyPatch, silent: Any
+):
+    tool = SimpleNamespace(name="hours", description="Hours.", input_schema={})
+
+    async def list_tools() -> SimpleNamespace:
+        return SimpleNamespace(tools=[tool])
+
+    @asynccontextmanager
+    async def connect(_: McpSource) -> AsyncGenerator[SimpleNamespace]:
+        await anyio.sleep(12)
+        yield SimpleNamespace(list_tools=list_tools)
+
+    monkeypatch.setattr(McpSource, "_connect", connect)
+    told: list[AvatarError] = []
+    async with Tools(Settings(mcp=silent)) as tools:
+        assert await waited(tools, told) == 5
+        await anyio.sleep(61)
+        began = anyio.current_time()
+        toolbox = await tools.toolbox("en")
+        assert anyio.current_time() == began
+    assert toolbox is not None
+    assert [tool.name for tool in toolbox.tools] == ["deaf_hours"]
 
 
 @pytest.mark.parametrize("server", [{}, {"command": ["x"], "url": "http://x"}])

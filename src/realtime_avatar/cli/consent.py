@@ -37,6 +37,7 @@ def list_(json: Json = False) -> None:
             [one["name"], one["kind"], one["consent"]["person"], one["consent"]["when"]]
             for one in found
         ],
+        names=True,
     )
 
 

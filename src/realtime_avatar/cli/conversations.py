@@ -103,7 +103,7 @@ def _print(query: str, limit: int, json: bool) -> None:
         for item in page.items
     ]
     title = f"{len(rows)} of {page.total} conversations; times in UTC"
-    print_table(title, ["id", "words", "with", "turns", "last"], rows)
+    print_table(title, ["id", "words", "with", "turns", "last"], rows, names=True)
 
 
 def _with_store(work: Callable[["Store"], Awaitable[T]]) -> T:

@@ -67,7 +67,8 @@ def list_(json: Json = False) -> None:
         ]
         for key in keys.all()
     ]
-    print_table(f"{keys.path}", ["id", "name", "scopes", "made", "expires", "valid"], rows)
+    columns = ["id", "name", "scopes", "made", "expires", "valid"]
+    print_table(f"{keys.path}", columns, rows, names=True)
 
 
 @app.command()

@@ -43,7 +43,7 @@ def list_(json: Json = False) -> None:
         print_json([asdict(document) for document in found])
     else:
         rows = [[document.name, str(document.passages)] for document in found]
-        print_table("Documents", ["name", "passages"], rows)
+        print_table("Documents", ["name", "passages"], rows, names=True)
 
 
 @app.command()

@@ -153,7 +153,9 @@ def _print(found: "list[Status]") -> None:
     if not console.is_terminal:
         console = Console(width=160)  # a file or a pipe has no width of its own
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "state", "licence", "languages"):
+    longest = max((len(status.model.id) for status in found), default=0)
+    table.add_column("id", no_wrap=True, min_width=longest)
+    for column in ("state", "licence", "languages"):
         table.add_column(column, no_wrap=True)
     table.add_column("size", no_wrap=True, justify="right")
     if console.width >= 110:

@@ -35,17 +35,34 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print a table; numbers, which is what all but the first column hold, to the right."""
+def print_table(
+    title: str, columns: list[str], rows: list[list[str]], *, names: bool = False
+) -> None:
+    """Print a table; numbers, which is what all but the first column hold, to the right.
+
+    Args:
+        title: Above it.
+        columns: Their heads.
+        rows: Of as many cells, which are printed as they are.
+        names: Whether the first column has what other commands take, so that it is never cut
+            or broken, however narrow the terminal.
+    """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(markup=False, emoji=False)
+    if not console.is_terminal:
+        # A file or a pipe has no width of its own.
+        console = Console(markup=False, emoji=False, width=160)
     table = Table(title=title, title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+    longest = max((cell_len(row[0]) for row in rows), default=0) if names else None
+    table.add_column(columns[0], no_wrap=names, min_width=longest, overflow="fold")
+    for column in columns[1:]:
+        table.add_column(column, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console.print(table)
 
 
 def print_film(film: dict[str, Any], *, as_json: bool) -> None:

@@ -1,9 +1,10 @@
 """One answer under way, perhaps only on a guess that the person has finished."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from anyio import CancelScope, Event, current_time
+from anyio import CancelScope, Event, current_time, get_cancelled_exc_class
 
 from realtime_avatar.dialogue.events import Finished, Source
 from realtime_avatar.dialogue.turn import Turn
@@ -26,7 +27,7 @@ class Answering:
         scope: Ends it.
         timings: Of its stages.
         turn: Once its engines are open.
-        cut: Whether an interruption ended it.
+        cut: Whether an interruption ended it, or the end of the call.
         sources: What was looked up for it.
     """
 
@@ -82,6 +83,16 @@ class Answering:
         return Finished(
             turn=self.number, heard=self.heard, unheard=self.unheard, interrupted=self.cut
         )
+
+    @contextmanager
+    def under_way(self) -> Generator[None]:
+        """Give it in here, until it has been said or is cut off."""
+        with self.scope:
+            try:
+                yield
+            except get_cancelled_exc_class():  # also where its person has left
+                self.cut = True
+                raise
 
     async def stop(self) -> None:
         """End it; return when every stage has let go of its engine."""

@@ -1,5 +1,6 @@
 """Many films, one after another or several at once, that go on where they were left."""
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from anyio import Lock, create_task_group, current_time, to_thread
 from av.error import FFmpegError
 from filelock import FileLock, Timeout
 
+from realtime_avatar.config import Settings
 from realtime_avatar.dialogue import requests
 from realtime_avatar.dialogue.ensemble import FPS, Ensemble
 from realtime_avatar.dialogue.one_shot import Size
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _LOCK: Final = ".avatar-generate.lock"
+_SECRETS: Final = ("key", "api_key")  # names of engines' options
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +117,34 @@ async def generate(
 async def _make(ensemble: Ensemble, script: Script, folder: Path, portraits: "_Portraits") -> Made:
     film, settings = folder / f"{script.name}.mp4", ensemble.settings
     try:
-        look = f"{settings.face} {settings.emotion} {portraits.size}"
-        voice = str(sorted(settings.voice.items()))
         own = settings.portrait or default_portrait()
         picture = script if script.portrait else replace(script, portrait=own)
-        digest = await to_thread.run_sync(picture.digest, look, voice)
+        taste = Taste(script.language, script.voice)
+        language = taste.of(script.text, ensemble)
+        digest = await to_thread.run_sync(_digest, picture, settings, portraits.size, language)
         if await to_thread.run_sync(_holds, film, digest):
             return Made(film, skipped=True)
         rig = await portraits.rig(script.portrait or own)
         async with FilePlayout(film, FPS, digest) as playout:
-            taste = Taste(script.language, script.voice)
             await requests.say(ensemble, rig, script.text, taste, playout)
         return Made(film, playout.seconds)
     except* AvatarError as group:
         problem = "; ".join(dict.fromkeys(map(str, leaves(group))))
     return Made(film, problem=problem)
+
+
+def _digest(script: Script, settings: Settings, size: Size, language: str) -> str:
+    """Return a hash of all that changes a film: not what only changes how it comes about."""
+    engines = {settings.face, settings.cloner, *settings.chosen("voice")}
+    engines.add(script.voice.partition(":")[0])
+    options = {
+        name: {key: value for key, value in own.items() if key not in _SECRETS}
+        for name, own in settings.engines.items()
+        if name in engines
+    }
+    look = f"{settings.face} {settings.emotion} {size}"
+    voice = str(sorted(settings.voice.items()))
+    return script.digest(look, voice, language, json.dumps(options, sort_keys=True, default=str))
 
 
 class _Portraits:

@@ -73,6 +73,7 @@ class Ensemble:
         self._elsewhere: Load | None = None
         self._joining = Lock()
         self._tools = Tools(settings)
+        self._rests: dict[str, float] = {}  # of the chain's engines, until when
         self.knowledge = Knowledge(settings.knowledge_file)
 
     def _persona(self, own: OwnAvatar) -> Persona:
@@ -128,7 +129,7 @@ class Ensemble:
         """
         engines = {name: await self._get("chat", name) for name in self.settings.chats}
         [engine, *others] = engines.values()
-        chat = Chain(engines, told) if others else engine
+        chat = Chain(engines, told, self._rests) if others else engine
         language = language or self.settings.possible[0]
         if not self.knowledge.empty:
             await to_thread.run_sync(self.knowledge.warm)
@@ -144,7 +145,7 @@ class Ensemble:
 
         Args:
             language: Of the conversation.
-            told: Is told of each server of tools that cannot be reached.
+            told: Is told of each server of tools that cannot be reached, unless somebody was.
 
         Raises:
             ConfigError: if a function that the settings name is not there.
@@ -216,6 +217,8 @@ class Ensemble:
             await to_thread.run_sync(self._tools.load)
         try:
             async with create_task_group() as tasks:
+                if "chat" in kinds:
+                    tasks.start_soon(self._tools.connect)
                 for kind in kinds:
                     if kind == "voice":
                         tasks.start_soon(self._voice, language or self.settings.languages[0])

@@ -313,7 +313,7 @@ class Session:
         """Give an answer, whatever becomes of it."""
         failures: list[Exception] = []
         try:
-            with answering.scope:
+            with answering.under_way():
                 try:
                     await self._run(answering)
                 except Exception as error:  # an engine may fail with anything

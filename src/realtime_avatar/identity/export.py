@@ -23,7 +23,7 @@ _LINE: Final = 42
 _SHORTEST: Final = 1.0  # seconds
 _FLASH: Final = 0.1  # seconds that a cue stays when somebody else speaks at once
 _STOPS: Final = tuple(".!?…。！？")
-_UNIT: Final = re.compile(r"[^\s\u3040-\u30ff\u3400-\u9fff]+\s*|\S\s*")
+_UNIT: Final = re.compile(r"\s*(?:[^\s\u3040-\u30ff\u3400-\u9fff]+|\S)\s*")
 
 
 def export(conversation: Conversation, form: Format) -> str:
@@ -89,7 +89,12 @@ def _srt(conversation: Conversation) -> str:
     for turn in conversation.turns:
         end = max(turn.asked_s, turn.began_s + _SHORTEST)
         cues += _cues("You", [(turn.began_s, turn.said)], end)
-        parts = [(at, part) for at, part in turn.timeline if part.strip()]
+        parts: list[tuple[float, str]] = []
+        for at, part in turn.timeline:
+            if part.strip():
+                parts.append((at, part))
+            elif parts:  # a space that has a time of its own
+                parts[-1] = (parts[-1][0], parts[-1][1] + part)
         if parts:
             cues += _cues(conversation.name, parts, turn.ended_s or parts[-1][0] + _SHORTEST)
     following = [cue.start for cue in cues[1:]]
@@ -121,7 +126,7 @@ def _cues(who: str, parts: Sequence[tuple[float, str]], end: float) -> list[_Cue
     cues: list[_Cue] = []
     start, text = parts[0][0], f"{who}: "
     for at, unit in [*_units(parts, end), (end, "")]:
-        lines = _wrapped((text + unit).strip()).splitlines()
+        lines = _wrapped(" ".join((text + unit).split())).splitlines()
         full = max(map(_width, lines)) > _LINE
         whole = text.rstrip().endswith(_STOPS) and _width(text) >= _LINE
         if text.strip() and (full or whole or not unit):

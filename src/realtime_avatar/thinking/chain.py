@@ -15,11 +15,14 @@ from anyio import current_time
 
 from realtime_avatar.engines.ports import Chat, ChatEngine, Message
 from realtime_avatar.engines.tools import Toolbox
-from realtime_avatar.errors import AvatarError, CapacityError, ChatError, EngineError
+from realtime_avatar.errors import AvatarError, CapacityError, ChatError, EngineError, Reason
 from realtime_avatar.thinking.reading_ahead import read_ahead
 
 REST: Final = 60.0
 """Seconds for which an engine that failed is not asked, unless it is the last."""
+
+_DOWN: Final[tuple[Reason, ...]] = ("unreachable", "slow", "credentials", "quota")
+"""Failures that would meet anybody; others may be of one conversation, and count for it alone."""
 
 
 class Chain:
@@ -32,14 +35,19 @@ class Chain:
     Args:
         engines: By name, the favourite first.
         told: Is told of each failure that another engine made good.
+        rests: Until when engines rest for all sessions; of all chains of the same engines.
     """
 
     models: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
-        self, engines: dict[str, ChatEngine], told: Callable[[AvatarError], None] | None = None
+        self,
+        engines: dict[str, ChatEngine],
+        told: Callable[[AvatarError], None] | None = None,
+        rests: dict[str, float] | None = None,
     ) -> None:
         self._engines, self._told = engines, told
+        self._rests = {} if rests is None else rests
 
     def close(self) -> None:
         """Close all of them."""
@@ -50,15 +58,15 @@ class Chain:
     async def open(
         self, *, system: str = "", tools: Toolbox | None = None
     ) -> AsyncGenerator["ChainedChat"]:
-        """Open a session of the first engine; the others are opened when they are needed."""
+        """Open a session of the first engine that does not rest; others when they are needed."""
         async with AsyncExitStack() as stack:
             doors = {
                 name: partial(engine.open, system=system, tools=tools)
                 for name, engine in self._engines.items()
             }
-            chat = ChainedChat(doors, stack, self._told)
+            chat = ChainedChat(doors, stack, self._told, self._rests)
             with suppress(CapacityError):  # told when it is asked
-                await chat.get(next(iter(doors)))
+                await chat.get(chat.first)
             yield chat
 
 
@@ -70,16 +78,20 @@ class ChainedChat:
         doors: dict[str, Callable[[], AbstractAsyncContextManager[Chat]]],
         stack: AsyncExitStack,
         told: Callable[[AvatarError], None] | None,
+        rests: dict[str, float],
     ) -> None:
         self._doors, self._stack, self._told = doors, stack, told
         self._open: dict[str, Chat] = {}
-        self._rests: dict[str, float] = {}  # until when
+        self._rests = rests  # until when, for all sessions
+        self._own: dict[str, float] = {}  # the same, for this one
 
     async def read_ahead(self, messages: Sequence[Message]) -> None:
-        """Have the first engine read what is known of a coming request; see `ReadsAhead`."""
-        first = next(iter(self._doors))
-        if first in self._open and not self._resting(first):
-            await read_ahead(self._open[first], messages)
+        """Have the engine that is asked first read what is known of a coming request.
+
+        See `ReadsAhead`.
+        """
+        if self.first in self._open:
+            await read_ahead(self._open[self.first], messages)
 
     async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
         """Yield the answer of the first engine that has one.
@@ -100,16 +112,24 @@ class ChainedChat:
                         yield piece
                 return
             except (EngineError, CapacityError) as error:
-                refused = isinstance(error, ChatError) and error.reason == "blocked"
+                reason = error.reason if isinstance(error, ChatError) else None
+                refused = reason == "blocked"
                 if not refused:
-                    self._rests[name] = current_time() + REST
+                    rests = self._rests if reason in _DOWN else self._own
+                    rests[name] = current_time() + REST
                 if said or refused or name == last:
                     raise
                 if self._told:
                     self._told(error)
 
+    @property
+    def first(self) -> str:
+        """Name of the engine that is asked first now."""
+        *others, last = self._doors
+        return next((name for name in others if not self._resting(name)), last)
+
     def _resting(self, name: str) -> bool:
-        return current_time() < self._rests.get(name, 0)
+        return current_time() < max(self._rests.get(name, 0), self._own.get(name, 0))
 
     async def get(self, name: str) -> Chat:
         """Return an engine's session, opened if it was not.

@@ -5,6 +5,7 @@ Google's Universal Sentence Encoder for sixteen languages, so that a question in
 an answer in English. A few thousand passages are compared in a millisecond, without an index.
 """
 
+import os
 import re
 import sqlite3
 from collections.abc import Generator, Sequence
@@ -115,9 +116,9 @@ class Knowledge:
         sections = read_document(path)
         vectors = embed([f"{section.place}. {section.text}" for section in sections])
         digest = sha256(path.read_bytes()).hexdigest()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_private()
         with self._database() as database:
-            database.execute("DELETE FROM documents WHERE name = ?", (path.name,))
+            replaced = _forget(database, path.name)
             row = database.execute(
                 "INSERT INTO documents (name, sha256) VALUES (?, ?)", (path.name, digest)
             )
@@ -130,10 +131,12 @@ class Knowledge:
                     "INSERT INTO words (rowid, text) VALUES (?, ?)",
                     (added.lastrowid, " ".join(_words(f"{section.place} {section.text}"))),
                 )
+        if replaced:
+            self._clean()
         return Document(path.name, len(sections))
 
     def remove(self, name: str) -> None:
-        """Forget a document.
+        """Forget a document; nothing of it is left in the file.
 
         Raises:
             InputError: if there is none of that name.
@@ -141,8 +144,9 @@ class Knowledge:
         if self.empty:
             raise InputError(f"there is no document {name!r}")
         with self._database() as database:
-            if not database.execute("DELETE FROM documents WHERE name = ?", (name,)).rowcount:
+            if not _forget(database, name):
                 raise InputError(f"there is no document {name!r}")
+        self._clean()
 
     def documents(self) -> list[Document]:
         """Return what is in it, by name."""
@@ -201,16 +205,39 @@ class Knowledge:
                 self._meanings, self._seen = ([row[0] for row in rows], vectors), seen
             return self._meanings
 
+    def _make_private(self) -> None:
+        """Make the file, for nobody else to read; what SQLite puts beside it is like it."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise InputError(f"cannot use {self.path} for documents: {error.strerror}") from error
+
+    def _clean(self) -> None:
+        """Give up free pages, of which those that older versions freed hold what was there."""
+        with self._database() as database:
+            database.execute("VACUUM")
+
     @contextmanager
     def _database(self) -> Generator[sqlite3.Connection]:
         """Open the file; what is done in it is kept as a whole, or not at all."""
         try:
             with closing(sqlite3.connect(self.path, timeout=30)) as database, database:
                 database.execute("PRAGMA foreign_keys = ON")
+                database.execute("PRAGMA secure_delete = ON")
                 database.executescript(_SCHEMA)
                 yield database
         except sqlite3.Error as error:
             raise InputError(f"cannot use {self.path} for documents: {error}") from error
+
+
+def _forget(database: sqlite3.Connection, name: str) -> bool:
+    """Delete a document; return whether it was there."""
+    if not database.execute("DELETE FROM documents WHERE name = ?", (name,)).rowcount:
+        return False
+    # The index only marks what is deleted, until it is written anew.
+    database.execute("INSERT INTO words (words) VALUES ('rebuild')")
+    return True
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:

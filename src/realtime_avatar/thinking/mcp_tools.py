@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from math import inf
 from typing import Any, Final
 
@@ -15,7 +16,13 @@ from realtime_avatar.engines.tools import Tool
 from realtime_avatar.errors import EngineError
 
 _WAITING: Final = 16  # jobs for one server
-_CONNECT_SECONDS: Final = 20.0
+_CONNECT_SECONDS: Final = 20.0  # for one that is slow to start; nobody waits for so long
+
+
+def load_client() -> None:
+    """Import what a connection needs: a second of work, which no event loop has to spare."""
+    for name in ("httpx2", "mcp", "mcp.client.streamable_http"):
+        import_module(name)
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +66,8 @@ class McpSource:
         """Do what is asked of it, until cancelled."""
         with self._send, self._jobs:
             async for job in self._jobs:
+                if job.scope.cancel_called:  # nobody waits for it any more
+                    continue
                 try:
                     with fail_after(_CONNECT_SECONDS) as connecting:
                         async with self._connect() as client:

@@ -3,16 +3,9 @@
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from realtime_avatar.errors import ConfigError
 from realtime_avatar.thinking.spoken import ends_sentence
@@ -48,20 +41,15 @@ class Persona(BaseModel):
 class Personas(Persona):
     """A persona file: `Persona`, and tables `[zh]` or `[es]` with what is other there."""
 
-    en: dict[str, Any] = {}
-    zh: dict[str, Any] = {}
-    es: dict[str, Any] = {}
+    en: Persona = Persona()
+    zh: Persona = Persona()
+    es: Persona = Persona()
 
     def within(self, language: str) -> Persona:
         """Return who it is in a language."""
         own = {name: getattr(self, name) for name in Persona.model_fields}
-        return Persona.model_validate(own | getattr(self, language, {}))
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for language in _PROMPTS:
-            self.within(language)
-        return self
+        other = getattr(self, language, Persona())
+        return Persona.model_validate(own | other.model_dump(exclude_unset=True))
 
 
 def read_persona(path: Path, name: str = "Ava") -> Persona:
