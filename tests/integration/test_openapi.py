@@ -39,13 +39,12 @@ def schema(fake_server: str) -> Any:
     return schemathesis.openapi.from_url(f"{fake_server}/openapi.json")
 
 
-def make_plausible(path: str, body: dict[str, Any]) -> None:
+def make_plausible(path: str, body: dict[str, Any], *, form: bool) -> None:
     """Replace what no document can describe: recordings, and names of what is here."""
     for name in ("avatar", "voice", "language", "history"):
         body.pop(name, None)
-    for name in FILES:
-        if name in body:
-            body[name] = FILES[name]
+    if form:
+        body |= {name: file for name, file in FILES.items() if name in body}
     for end, model in (("completions", "avatar"), ("speech", "tts-1"), ("ions", "whisper-1")):
         if "model" in body and path.endswith(end):
             body["model"] = model
@@ -55,7 +54,7 @@ def make_plausible(path: str, body: dict[str, Any]) -> None:
 def ask(case: Any, told: Counter[int]) -> None:
     """Send a case; two thirds of the bodies are made plausible before."""
     if isinstance(case.body, dict) and len(str(case.body)) % 3:
-        make_plausible(case.path, case.body)
+        make_plausible(case.path, case.body, form=case.media_type != "application/json")
     response = case.call(timeout=PATIENCE)
     told[response.status_code] += 1
     assert response.status_code < 500 or response.status_code == 503, response.text
