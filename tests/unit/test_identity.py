@@ -93,7 +93,8 @@ def test_a_voice_is_kept_whole_and_private(tmp_path: Path):
     assert list(voices.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a:b", "../x", "a/b", "x" * 81, "a\0b", "<b>"])
+@pytest.mark.parametrize("name", ["", "  ", "a:b", "../x", "a/b", "x" * 81, "a\0b", "<b>",
+                                  "hibari", "Kokoro"])  # fmt: skip
 def test_names_that_cannot_be_voices_are_refused(name: str):
     with pytest.raises(InputError, match="name"):
         check_name(name)

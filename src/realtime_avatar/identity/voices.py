@@ -18,6 +18,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from realtime_avatar.engines import registry
 from realtime_avatar.engines.ports import Speaker
 from realtime_avatar.errors import ConsentError, InputError
 from realtime_avatar.identity.consent import LONGEST, Consent
@@ -126,13 +127,16 @@ def check_name(name: str) -> str:
     """Return a name for a voice, without needless spaces.
 
     Raises:
-        InputError: if it cannot be one: engines and speakers are told apart by colons.
+        InputError: if it cannot be one: engines and speakers are told apart by colons, and an
+            engine's name must go on meaning that engine.
     """
     name = " ".join(name.split())
     if not name or len(name) > LONGEST:
         raise InputError(f"a voice needs a name of 1 to {LONGEST} characters")
     if not re.fullmatch(r"[\w][\w .'-]*", name):
         raise InputError(f"{name!r} cannot be a voice's name: letters, digits, spaces, - and . may")
+    if name.casefold() in registry.names("voice"):
+        raise InputError(f"{name!r} is a voice engine's name: call the voice something else")
     return name
 
 
