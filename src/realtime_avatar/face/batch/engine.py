@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 FPS: Final = 25
 """Pictures a second that sessions are expected to ask for."""
 
-CARRIED: Final = 250
-"""Sessions whose requests one process was measured to pass on to a GPU that has time for more."""
+CARRIED: Final = 150
+"""Sessions of one process: on a slow host Python passes no more on to a GPU that has time for them."""
 
 KINDS: Final = ("picture", "core")
 """Where a picture is painted: by the GPU; where that is late again and again, by a core."""
