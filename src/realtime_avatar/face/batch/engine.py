@@ -27,7 +27,7 @@ FPS: Final = 25
 """Pictures a second that sessions are expected to ask for."""
 
 CARRIED: Final = 150
-"""Sessions of one process: on a slow host Python passes no more on to a GPU that has time for them."""
+"""Sessions of one process: slow hosts pass no more on to a GPU, though it has time for them."""
 
 KINDS: Final = ("picture", "core")
 """Where a picture is painted: by the GPU; where that is late again and again, by a core."""
