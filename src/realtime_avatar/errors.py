@@ -4,7 +4,8 @@
     ├── ConfigError     a setting, flag or file of settings that makes no sense
     ├── ModelMissing    weights that are not on this machine, or not what they should be
     ├── EngineError     a stage failed at its work (the session lives on)
-    │   └── ChatError   the chat has no answer, for a reason that the avatar can say
+    │   └── RemoteError another machine has no answer, for one of some reasons; HTTP 422, 429, 503
+    │       └── ChatError  the chat has none, and the avatar can say why
     ├── InputError      a bad portrait, recording or text; HTTP 4xx
     ├── CapacityError   too busy now; HTTP 503 with Retry-After
     ├── StoreError      the database fails; HTTP 503
@@ -52,11 +53,28 @@ class EngineError(AvatarError):
 
 
 Reason = Literal["blocked", "quota", "credentials", "unreachable", "slow", "failed"]
-"""Why a chat has no answer: it will not give one; too much was asked of it lately; it does not
-know us; nobody is there, or the line broke; it takes too long; anything else."""
+"""Why there is no answer: who is asked will not give one; too much was asked of it lately; it
+does not know us; nobody is there, or the line broke; it takes too long; anything else."""
 
 
-class ChatError(EngineError):
+class RemoteError(EngineError):
+    """What a stage asks of another machine is not answered.
+
+    Args:
+        stage: As of `EngineError`.
+        reason: The kind of failure.
+        message: What happened, in words for the owner; never a secret.
+    """
+
+    def __init__(self, stage: str, reason: Reason, message: str) -> None:
+        super().__init__(stage, message)
+        self.reason: Reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.stage, self.reason, self.message)
+
+
+class ChatError(RemoteError):
     """A chat has no answer, or cannot go on with the one that it began.
 
     Args:
@@ -65,8 +83,7 @@ class ChatError(EngineError):
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__("chat", message)
-        self.reason: Reason = reason
+        super().__init__("chat", reason, message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.message)

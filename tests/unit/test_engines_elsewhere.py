@@ -27,6 +27,7 @@ from realtime_avatar.errors import (
     EngineError,
     InputError,
     ModelMissing,
+    RemoteError,
     StoreError,
 )
 from realtime_avatar.media import Audio, Shot
@@ -45,6 +46,7 @@ pytestmark = pytest.mark.anyio
         ModelMissing("a"),
         EngineError("voice", "a"),
         ChatError("quota", "a"),
+        RemoteError("voice", "slow", "a"),
         InputError("a"),
         CapacityError("a", 7.5),
         StoreError("a"),

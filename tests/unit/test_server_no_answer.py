@@ -11,7 +11,7 @@ from httpx2 import Response
 from live import Site, open_site
 from realtime_avatar.bench.stand_in import Answer, StandIn, Then, serve, sse
 from realtime_avatar.dialogue.one_shot import bundled
-from realtime_avatar.errors import ChatError, Reason
+from realtime_avatar.errors import ChatError, Reason, RemoteError
 from realtime_avatar.server.refusals import REFUSALS, status_of
 from realtime_avatar.thinking.apology import SENTENCES
 
@@ -110,6 +110,7 @@ async def streamed(site: Site) -> list[Any]:
 
 @pytest.mark.parametrize("reason", get_args(Reason))
 def test_every_reason_has_a_documented_status(reason: Reason):
-    status, wait = status_of(ChatError(reason, "x"))
-    assert status in REFUSALS
-    assert status < 500 or (status == 503 and wait > 0)
+    for error in (ChatError(reason, "x"), RemoteError("voice", reason, "x")):
+        status, wait = status_of(error)
+        assert status in REFUSALS
+        assert status < 500 or (status == 503 and wait > 0)

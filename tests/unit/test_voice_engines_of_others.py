@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from realtime_avatar.engines.registry import Context, load
-from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
+from realtime_avatar.errors import ConfigError, ModelMissing, RemoteError
 from realtime_avatar.models.store import ModelStore
 from stand_ins import standing_in
 from streams import collect, stream
@@ -44,12 +44,13 @@ def test_what_is_not_installed_is_told(
 @pytest.mark.anyio
 async def test_a_speech_server_that_refuses_or_is_gone_is_told(store: ModelStore, tmp_path: Path):
     with standing_in("openai-speech", tmp_path) as options:
-        for wrong, why in (
-            ({"key": "guess"}, "answered 401"),
-            ({"base_url": "http://127.0.0.1:9/v1"}, "not there"),
+        for wrong, why, reason in (
+            ({"key": "guess"}, "answered 401", "credentials"),
+            ({"base_url": "http://127.0.0.1:9/v1"}, "not there", "unreachable"),
         ):
             engine = load("voice", "openai-speech", Context(store, options=options | wrong))
             async with engine.open() as voice:
-                with pytest.raises(EngineError, match=why) as caught:
+                with pytest.raises(RemoteError, match=why) as caught:
                     await collect(voice.speak(stream(["Hello."])))
+            assert caught.value.reason == reason
             assert "guess" not in str(caught.value)

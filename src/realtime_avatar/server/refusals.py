@@ -13,13 +13,13 @@ from starlette.exceptions import HTTPException
 from realtime_avatar.errors import (
     AvatarError,
     CapacityError,
-    ChatError,
     ConfigError,
     ConsentError,
     EngineError,
     InputError,
     ModelMissing,
     Reason,
+    RemoteError,
     StoreError,
 )
 from realtime_avatar.identity.store import UnknownConversation
@@ -51,7 +51,7 @@ _NO_ANSWER: Final[dict[Reason, tuple[int, float]]] = {
     "slow": (503, 10),
     "failed": (503, 10),
 }
-"""Statuses where the chat has no answer, and when to try again, seconds; 0: never."""
+"""Statuses where another machine has no answer, and when to try again, seconds; 0: never."""
 
 _TYPES: Final = {
     401: "authentication_error",
@@ -81,12 +81,14 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     422: {"model": Problem, "description": "What was sent cannot be used, and why."},
     429: {
         "model": Problem,
-        "description": "Too many requests, here or of the chat; Retry-After says for how long.",
+        "description": "Too many requests, here or of a machine that is asked for the answer;"
+        " Retry-After says for how long.",
     },
     500: {"model": Problem, "description": "A stage failed at its work."},
     503: {
         "model": Problem,
-        "description": "Too busy, or no chat answers, now; Retry-After says for how long.",
+        "description": "Too busy, or another machine that is asked does not answer;"
+        " Retry-After says for how long.",
     },
 }
 """What every route may answer, for OpenAPI."""
@@ -126,7 +128,7 @@ def openai_error(status: int, words: str, **more: Any) -> dict[str, Any]:
 
 def status_of(error: AvatarError) -> tuple[int, float]:
     """Return the status that answers an error, and when to try again, seconds; 0: never."""
-    if isinstance(error, ChatError):
+    if isinstance(error, RemoteError):
         return _NO_ANSWER[error.reason]
     known = (code for kind, code in _STATUS.items() if isinstance(error, kind))
     return next(known, 500), error.retry_after if isinstance(error, CapacityError) else 0

@@ -25,7 +25,7 @@ from realtime_avatar.engines.google import (
 from realtime_avatar.engines.ports import Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.servers import steadily
-from realtime_avatar.errors import EngineError, InputError
+from realtime_avatar.errors import EngineError, InputError, RemoteError
 from realtime_avatar.media import Audio
 from realtime_avatar.voice.whole import WholeSession, check_wish, samples
 
@@ -91,7 +91,7 @@ class GeminiSpeech:
         self, connection: Connection, name: str, text: str
     ) -> AsyncGenerator[NDArray[np.int16]]:
         if not connection.known:
-            raise EngineError("voice", NO_KEY)
+            raise RemoteError("voice", "credentials", NO_KEY)
         part: dict[str, Any] = {"text": text}
         if self._options.style:
             part["speech_metadata"] = {"style": self._options.style}
@@ -136,4 +136,4 @@ async def _sound(connection: Connection, request: Mapping[str, Any]) -> AsyncGen
 
 
 def _told(error: Exception) -> EngineError:
-    return EngineError("voice", explain(error)[1])
+    return RemoteError("voice", *explain(error))

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from realtime_avatar.engines.ports import Speaker, Voice
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.errors import ConfigError, EngineError, InputError
+from realtime_avatar.engines.servers import reason_of
+from realtime_avatar.errors import ConfigError, InputError, RemoteError
 from realtime_avatar.media import Audio
 from realtime_avatar.voice.whole import WholeSession, check_wish, samples
 
@@ -101,10 +102,10 @@ async def _sound(client: httpx2.AsyncClient, body: Mapping[str, str]) -> AsyncGe
         async with client.stream("POST", "audio/speech", json=body) as response:
             if response.status_code != 200:
                 told = (await response.aread()).decode("utf-8", "replace")[:200]
-                raise EngineError(
-                    "voice", f"the speech server answered {response.status_code}: {told}"
-                )
+                words = f"the speech server answered {response.status_code}: {told}"
+                raise RemoteError("voice", reason_of(response.status_code), words)
             async for data in response.aiter_bytes():
                 yield data
     except httpx2.HTTPError as error:
-        raise EngineError("voice", f"the speech server is not there: {error}") from error
+        words = f"the speech server is not there: {error}"
+        raise RemoteError("voice", "unreachable", words) from error
