@@ -60,6 +60,13 @@ def test_the_clock_runs_from_the_last_speech_to_the_first_sound():
     assert turn.reply == "Well, I do not know."
 
 
+def test_an_answer_that_halts_says_for_how_long():
+    sounds = [(12.7, 15.0), (15.4, 16.0), (17.5, 18.0), (45.0, 46.0)]
+    halting, other = turns(recording(sounds, [question(10, 12), question(40, 42)]))
+    assert halting.halts == [pytest.approx(1.5, abs=3 * STEP)]
+    assert other.halts == []
+
+
 def test_what_warms_up_does_not_count():
     asked = [question(2, 4, counted=False), question(10, 12)]
     events = told(1, 4.3, playout=0.1) + told(2, 12.3, playout=0.2)

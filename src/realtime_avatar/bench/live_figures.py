@@ -32,11 +32,12 @@ def figures(turns: Sequence[Heard], seen: Sequence[dict[str, float]]) -> dict[st
     Returns:
         `seconds`: spreads of `sound` and `mouth` (from the last sample of speech to the
         first sound heard and the first movement of the mouth seen), `silence` (from the
-        first speech of an interruption to the last sound heard) and `skew` (its size;
-        each phrase). `stages`: the same for each stage as the session tells it, and
-        `delivery`, from the playout to the ear, with all by which the session was wrong
-        about when the question ended. `pictures`: the slowest session's frames a second,
-        all freezes, and the longest. `failures`: turns that went wrong, by how. `turns`.
+        first speech of an interruption to the last sound heard), `halt` (each silence within
+        an answer that is no pause) and `skew` (its size; each phrase). `stages`: the same for
+        each stage as the session tells it, and `delivery`, from the playout to the ear, with
+        all by which the session was wrong about when the question ended. `pictures`: the
+        slowest session's frames a second, all freezes, and the longest. `failures`: turns that
+        went wrong, by how. `turns`.
     """
     stages = {name: spread(t.stages[name] for t in turns if name in t.stages) for name in STAGES}
     delivery = [
@@ -49,6 +50,7 @@ def figures(turns: Sequence[Heard], seen: Sequence[dict[str, float]]) -> dict[st
             "sound": spread(turn.sound for turn in turns if turn.sound is not None),
             "mouth": spread(turn.mouth for turn in turns if turn.mouth is not None),
             "silence": spread(turn.silence for turn in turns if turn.silence is not None),
+            "halt": spread(halt for turn in turns for halt in turn.halts),
             "skew": spread(abs(skew) for turn in turns for skew in turn.skews),
         },
         "stages": stages | {"delivery": spread(delivery)},

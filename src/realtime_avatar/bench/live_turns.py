@@ -16,6 +16,9 @@ from realtime_avatar.bench.live_skew import AUDIBLE, STEP
 FREEZE: Final = 0.2
 """Seconds after which a picture that is still shown counts as frozen."""
 
+HALT: Final = 0.7
+"""Seconds of silence within an answer that are no pause between sentences: the voice has halted."""
+
 _OPEN, _MOVED = 0.03, 0.005  # opening of the lips in speech, and when they begin, eyes
 _ANTICIPATION = 1.0  # seconds around the first sound in which the lips may begin to move
 _SILENT = 0.1  # seconds before a sound that begins
@@ -40,6 +43,7 @@ class Heard:
             the end of speech.
         began: When the first sound was heard, the client's clock.
         ended: When the last one was.
+        halts: Silences within the answer that are longer than `HALT`, seconds.
         skews: Of its phrases, seconds.
         lost: Phrases whose skew could not be measured.
     """
@@ -56,6 +60,7 @@ class Heard:
     stages: dict[str, float] = field(default_factory=dict[str, float])
     began: float = 0.0
     ended: float = 0.0
+    halts: list[float] = field(default_factory=list[float])
     skews: list[float] = field(default_factory=list[float])
     lost: int = 0
 
@@ -96,6 +101,7 @@ def _turn(
         return turn
     turn.began, turn.ended = float(after[0]), float(after[-1]) + STEP
     turn.sound = turn.began - asked.last
+    turn.halts = [float(gap) for gap in np.diff(after) if gap > HALT]
     if mouth is not None:
         moved = _first_movement(recording, mouth, asked.last, turn.began)
         turn.mouth = None if moved is None else moved - asked.last

@@ -244,5 +244,6 @@ _FIGURES = {
     "sound": "first sound heard",
     "mouth": "mouth seen to move",
     "silence": "interruption to silence",
+    "halt": "silent in the midst of an answer",
     "skew": "voice and picture apart",
 }
