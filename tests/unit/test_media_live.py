@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_avatar.media import Audio, Shot
-from realtime_avatar.media.live import BEHIND, Beat, LivePlayout
+from realtime_avatar.media.live import BEHIND, PATIENCE, Beat, LivePlayout
 from streams import stream
 from virtual_time import VIRTUAL_TIME, VirtualTimeLoop
 
@@ -196,6 +196,22 @@ async def test_pausing_is_silence_at_once_and_resuming_goes_on_where_it_was():
         playout.resume()
         await anyio.sleep(2)
         assert heard
+        assert reader.spoken == list(range(100, 120))
+
+
+async def test_a_pause_that_nobody_ends_ends_by_itself():
+    playout = LivePlayout(Face())
+    async with listening(playout) as reader, anyio.create_task_group() as tasks:
+        tasks.start_soon(playout.play, stream(shots(20)))
+        await anyio.sleep(0.21)
+        playout.pause()
+        await anyio.sleep(PATIENCE - 0.5)
+        playout.pause()  # another sound: it waits anew
+        before = list(reader.spoken)
+        await anyio.sleep(PATIENCE - 0.1)
+        assert reader.spoken == before
+        await anyio.sleep(2)
+        assert not playout.paused
         assert reader.spoken == list(range(100, 120))
 
 

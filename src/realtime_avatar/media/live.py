@@ -23,6 +23,11 @@ from realtime_avatar.media.shot import Shot
 BEHIND = 5
 """Beats that a reader may be behind, and that the clock makes up for after a stall."""
 
+PATIENCE = 5.0
+"""Seconds for which it stays silent. Whatever it fell silent for has proved to be somebody's words,
+or nothing, by then; unless nothing comes any more of what it was heard in: a microphone is
+unplugged in the midst of a sound."""
+
 _AHEAD = 2  # shots taken in before their time: one is always ready while the next is made
 _TAPS = 32  # input samples that an output sample is made of
 
@@ -74,6 +79,7 @@ class LivePlayout:
         self._over = False
         self._speech: _Speech | None = None
         self._paused = False
+        self._waited = 0  # beats, since it has been paused
         self._given = self._sent = self._before = 0  # shots; `_before`: sent at the last stop
         self._heard: list[str] = []
         self._picture: NDArray[np.uint8] | None = None  # shown last
@@ -154,8 +160,8 @@ class LivePlayout:
         return heard
 
     def pause(self) -> None:
-        """Fall silent from the next beat on, until `resume` or `stop`."""
-        self._paused = True
+        """Fall silent from the next beat on, until `resume` or `stop`, for `PATIENCE` at most."""
+        self._paused, self._waited = True, 0
         self._want_idle()
 
     def resume(self) -> None:
@@ -183,6 +189,10 @@ class LivePlayout:
 
     def _beat(self, index: int, size: int) -> Beat:
         speech = self._speech
+        if self._paused:
+            self._waited += 1
+            if self._waited > PATIENCE * self.fps:
+                self.resume()
         shot = speech.take() if speech and (speech.drained or not self._paused) else None
         if shot is None:
             audio = Audio.silence(size, self.rate, index * size)
