@@ -245,6 +245,17 @@ async def test_words_heard_late_do_not_interrupt_what_was_typed_since() -> None:
         assert (await stage.until(message.Finished)).heard == "You said: and now"
 
 
+async def test_a_sound_that_is_noticed_after_listening_was_switched_off_pauses_nothing() -> None:
+    async with live() as stage:
+        stage.session.command(message.Listen(mode="never"))
+        stage.session.command(message.Say(text="hello"))
+        await stage.until(message.State, state="speaking")
+        await stage.hear(Began(0))
+        assert not stage.session.playout.paused
+        finished = await stage.until(message.Finished)
+        assert (finished.heard, finished.interrupted) == ("You said: hello", False)
+
+
 async def test_stop_is_obeyed() -> None:
     async with live() as stage:
         stage.session.command(message.Say(text="first words"))

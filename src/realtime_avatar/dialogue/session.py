@@ -189,10 +189,11 @@ class Session:
                 self._show("idle")
 
     def _passed_over(self, item: Cue | message.Command) -> bool:
-        """Whether this is about something said before the person chose to type instead."""
+        """Whether this was said before the person chose to type, or switched listening off."""
         match item:
             case Began():
-                self._speaking, self._typed_over = True, False
+                self._speaking, self._typed_over = True, self._mode == "never"
+                return self._typed_over
             case message.Say():
                 self._typed_over = self._speaking
             case Ended() | Dropped() | Failed():
