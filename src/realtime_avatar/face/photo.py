@@ -75,13 +75,7 @@ class Photo:
         Raises:
             ConfigError: if the rig is not one of this engine's, or `fps` makes no sense.
         """
-        if not isinstance(rig.data, PhotoRig):
-            raise ConfigError("this portrait was enrolled by another face engine")
-        portrait = rig.data
-        try:
-            motion = await step(lambda: SpeechMotion(fps))
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        portrait, motion = await opened(rig, fps)
         yield PhotoFace(await step(lambda: Renderer(portrait)), motion)
 
     def close(self) -> None:
@@ -167,6 +161,20 @@ class PhotoFace:
     async def _step(self, work: Callable[[], T]) -> T:
         async with self._lock:
             return await step(work)
+
+
+async def opened(rig: Rig, fps: int) -> tuple[PhotoRig, SpeechMotion]:
+    """Return what a session begins with: its portrait, and what moves it.
+
+    Raises:
+        ConfigError: if the rig is another engine's, or `fps` makes no sense.
+    """
+    if not isinstance(rig.data, PhotoRig):
+        raise ConfigError("this portrait was enrolled by another face engine")
+    try:
+        return rig.data, await step(lambda: SpeechMotion(fps))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def parted(row: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -16,9 +16,9 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError
 from realtime_avatar.face.enrol import enrol
 from realtime_avatar.face.motion import SpeechMotion
-from realtime_avatar.face.photo import Photo, PhotoFace, parted
+from realtime_avatar.face.photo import Photo, PhotoFace, opened, parted
 from realtime_avatar.face.portrait import default_portrait, read_portrait
-from realtime_avatar.face.rig import PhotoRig, Renderer
+from realtime_avatar.face.rig import Renderer
 
 if TYPE_CHECKING:
     from realtime_avatar.face.batch.portrait import Portrait
@@ -90,13 +90,7 @@ class PhotoGpu:
             CapacityError: if the device does not sustain one more.
             ConfigError: if the rig is not one of this engine's, or `fps` makes no sense.
         """
-        if not isinstance(rig.data, PhotoRig):
-            raise ConfigError("this portrait was enrolled by another face engine")
-        data = rig.data
-        try:
-            motion = await step(lambda: SpeechMotion(fps))
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+        data, motion = await opened(rig, fps)
         with self._executor.seat() as seat:
             portrait = await step(lambda: self._device.painter.portrait(data))
             yield BatchedFace(await step(lambda: Renderer(data)), motion, seat, portrait)
