@@ -17,6 +17,7 @@ import torch
 
 from realtime_avatar.bench import mesh_face
 from realtime_avatar.face.batch.device import MeshDevice
+from realtime_avatar.face.batch.tables import KIND
 from realtime_avatar.face.rig import PhotoRig, make
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ def main() -> None:
     found: dict[str, Any] = {"torch": torch.__version__, "side": given.side}
     if cuda:
         costs = device.prepare(rig)
-        cost = costs[mesh_face.KIND]
+        cost = costs[KIND]
         found["gpu"] = torch.cuda.get_device_name()
         found["start_s"] = perf_counter() - start
         found["cost_ms"] = {"first": 1000 * cost.first, "more": 1000 * cost.more}

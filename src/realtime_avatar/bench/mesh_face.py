@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.executor import Cost, Executor
 from realtime_avatar.face import eyes, mouth, render
-from realtime_avatar.face.batch.device import KIND, MeshDevice
+from realtime_avatar.face.batch.device import MeshDevice
 from realtime_avatar.face.batch.painter import Painter
 from realtime_avatar.face.batch.portrait import Picture, Portrait
+from realtime_avatar.face.batch.tables import KIND
 from realtime_avatar.face.rig import PhotoRig, Renderer
 from realtime_avatar.media.motion import ARKIT, INDEX
 

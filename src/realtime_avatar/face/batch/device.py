@@ -13,10 +13,10 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import EngineError
 from realtime_avatar.face.batch.painter import Painter
 from realtime_avatar.face.batch.portrait import Picture
+from realtime_avatar.face.batch.tables import KIND
 from realtime_avatar.face.rig import PhotoRig
 from realtime_avatar.media.motion import ARKIT
 
-KIND: Final = "picture"
 MOST: Final = 64
 """Pictures of one batch, at most: what is more makes each no cheaper."""
 

@@ -14,6 +14,7 @@ from realtime_avatar.engines.ports import Rig
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError
+from realtime_avatar.face.batch.tables import KIND
 from realtime_avatar.face.enrol import enrol
 from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.photo import Photo, PhotoFace, opened, parted
@@ -29,7 +30,7 @@ FPS: Final = 25
 CARRIED: Final = 150
 """Sessions of one process: slow hosts pass no more on to a GPU, though it has time for them."""
 
-KINDS: Final = ("picture", "core")
+KINDS: Final = (KIND, "core")
 """Where a picture is painted: by the GPU; where that is late again and again, by a core."""
 
 
@@ -65,10 +66,10 @@ class PhotoGpu:
         portrait = read_portrait(default_portrait())
         example, _ = enrol(self._photo.landmarker, portrait, (512, 512))
         costs = self._device.prepare(example)
-        executor: Executor[Any, Any] = Executor(self._device, costs, {KINDS[0]: float(FPS)})
+        executor: Executor[Any, Any] = Executor(self._device, costs, {KIND: float(FPS)})
         places = options.sessions or min(executor.capacity, CARRIED)
         self._executor: Executor[Any, Any] = Executor(
-            self._device, costs, {KINDS[0]: float(FPS)}, sessions=places
+            self._device, costs, {KIND: float(FPS)}, sessions=places
         )
 
     @property

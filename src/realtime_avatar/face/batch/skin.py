@@ -26,6 +26,15 @@ def smooth(t):
 
 
 @triton.jit
+def _triangle(place, a, b, c):
+    """Return where a corner is, and how far from it the two others."""
+    ax, ay = tl.load(place + 2 * a), tl.load(place + 2 * a + 1)
+    bx, by = tl.load(place + 2 * b) - ax, tl.load(place + 2 * b + 1) - ay
+    cx, cy = tl.load(place + 2 * c) - ax, tl.load(place + 2 * c + 1) - ay
+    return ax, ay, bx, by, cx, cy
+
+
+@triton.jit
 def cover(points, addresses, covered, vertices, height, width, SIDE: tl.constexpr = 16):
     """Write for each pixel the last triangle over it, counted from 1.
 
@@ -42,9 +51,7 @@ def cover(points, addresses, covered, vertices, height, width, SIDE: tl.constexp
     corners = tl.load(addresses + picture * _A + 3).to(tl.pointer_type(tl.int32)) + 3 * triangle
     place = points + picture * vertices * 2
     a, b, c = tl.load(corners), tl.load(corners + 1), tl.load(corners + 2)
-    ax, ay = tl.load(place + 2 * a), tl.load(place + 2 * a + 1)
-    bx, by = tl.load(place + 2 * b) - ax, tl.load(place + 2 * b + 1) - ay
-    cx, cy = tl.load(place + 2 * c) - ax, tl.load(place + 2 * c + 1) - ay
+    ax, ay, bx, by, cx, cy = _triangle(place, a, b, c)
     area = bx * cy - by * cx
     if area > 1e-6:  # otherwise it faces away
         left = tl.ceil(ax + tl.minimum(tl.minimum(bx, cx), 0.0) - 0.5).to(tl.int32)
@@ -102,9 +109,7 @@ def shade(
     corners = triangles + 3 * tl.maximum(which - 1, 0)
     place = points + picture * vertices * 2
     a, b, c = tl.load(corners), tl.load(corners + 1), tl.load(corners + 2)
-    ax, ay = tl.load(place + 2 * a), tl.load(place + 2 * a + 1)
-    bx, by = tl.load(place + 2 * b) - ax, tl.load(place + 2 * b + 1) - ay
-    cx, cy = tl.load(place + 2 * c) - ax, tl.load(place + 2 * c + 1) - ay
+    ax, ay, bx, by, cx, cy = _triangle(place, a, b, c)
     area = bx * cy - by * cx
     area = tl.where(tl.abs(area) > 1e-6, area, 1.0)
     fx, fy = x - ax, y - ay

@@ -32,5 +32,8 @@ POSED: Final = ("base_x", "base_y", "right_x", "right_y", "down_x", "down_y",
 """What is told of a mouth in this picture, float32: where its middle is, the picture's x and y as
 its x and y (rows of a matrix), how far the jaw has gone, and the tongue and lips."""
 
+KIND: Final = "picture"
+"""What the executor calls a job of the painter's."""
+
 BLOCK: Final = 256
 """Pixels of a program, of the kernels that take so many."""
