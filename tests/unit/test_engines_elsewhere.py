@@ -3,6 +3,8 @@
 import pickle
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from math import inf
 from typing import Any
 
 import anyio
@@ -13,6 +15,7 @@ from realtime_avatar.config import load_settings
 from realtime_avatar.engines import remote_face
 from realtime_avatar.engines.cluster import join
 from realtime_avatar.engines.fake import FakeFace
+from realtime_avatar.engines.link import _Feeding
 from realtime_avatar.engines.ports import Rig
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.remote import Remote, _Said
@@ -101,6 +104,52 @@ async def test_a_stream_is_given_again_from_where_it_is_needed():
     assert first == [0, 1, 2, 3]
     assert again == [2, 3, 4, 5]
     assert replay.kept == (2, 3, 4, 5)
+
+
+async def test_what_comes_after_what_is_kept_was_replaced_is_not_lost():
+    pause = anyio.Event()
+
+    async def slow() -> AsyncGenerator[int]:
+        yield 1
+        await pause.wait()
+        yield 2
+
+    replay = Replay(slow())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(replay.read)
+        async with aclosing(replay.items()) as items:
+            assert await anext(items) == 1
+            with anyio.move_on_after(0.01):
+                await anext(items)
+        replay.replace(replay.kept)
+        pause.set()
+        assert await collect(replay.items()) == [1, 2]
+
+
+async def test_a_consumer_who_was_replaced_takes_nothing_more():
+    replay = Replay(stream([1, 2, 3]))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(replay.read)
+        stale, items = replay.items(), replay.items()
+        assert await anext(stale) == 1
+        assert await anext(items) == 1
+        assert await collect(stale) == []
+        assert await collect(items) == [2, 3]
+
+
+async def test_a_replica_that_does_not_take_what_it_is_given_is_not_waited_for_without_end():
+    replay, feeding = Replay(stream([1])), _Feeding()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(replay.read)
+        async with aclosing(replay.items()) as items:
+            await anext(items)
+            assert feeding.begin(2, replay).deadline == inf  # it has had all that there is
+            feeding.hurry(2)
+            assert feeding.wait.deadline < inf
+            assert feeding.begin(2, replay).deadline < inf  # though it gave what it had before
+            feeding.taken(replay)
+            assert feeding.wait.deadline == inf
+        tasks.cancel_scope.cancel()
 
 
 async def head(replay: Replay[int], count: int) -> AsyncGenerator[int]:

@@ -281,10 +281,11 @@ class _Feeding:
         self.scope, self.wait = CancelScope(), CancelScope()
         self.seen = 0
         self.error: Exception | None = None
+        self._offered = False  # whether the replica has yet to take something
 
     def begin(self, seconds: float, replay: Replay[Any] | None) -> CancelScope:
         """Return a scope to wait in: without end, if the replica has had all that there is."""
-        owed = replay is None or not replay.hungry
+        owed = replay is None or self._offered or not replay.hungry
         self.wait = CancelScope(deadline=current_time() + seconds if owed else _NEVER)
         if self.error is not None:
             self.wait.cancel()
@@ -292,10 +293,12 @@ class _Feeding:
 
     def hurry(self, seconds: float) -> None:
         """The replica is to take something, or to come to an end."""
+        self._offered = True
         self.wait.deadline = min(self.wait.deadline, current_time() + seconds)
 
     def taken(self, replay: Replay[Any]) -> None:
         """The replica has taken something."""
+        self._offered = False
         if replay.hungry:
             self.wait.deadline = _NEVER
 

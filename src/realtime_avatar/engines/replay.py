@@ -24,6 +24,7 @@ class Replay(Generic[T]):
         self._source, self._most = source, most
         self._kept = deque[T]()
         self._at = 0  # of what is kept, the next to be given
+        self._consumer = object()  # whose place that is
         self._ended = False
         self._error: Exception | None = None
         self._wanted, self._came = Event(), Event()
@@ -44,7 +45,8 @@ class Replay(Generic[T]):
         try:
             while True:
                 await self._wanted.wait()
-                self._kept.append(await anext(source))
+                item = await anext(source)
+                self._kept.append(item)  # to what is kept by now: it may have been replaced
                 self._wanted = Event()
                 self._came.set()
                 if self._most is not None and len(self._kept) > self._most:
@@ -57,13 +59,13 @@ class Replay(Generic[T]):
         self._came.set()
 
     async def items(self) -> AsyncGenerator[T]:
-        """Yield what is kept, then what is read.
+        """Yield what is kept, then what is read; end when there is another consumer.
 
         Raises:
             Exception: what the stream raised.
         """
-        self._at = 0
-        while True:
+        self._at, self._consumer = 0, (consumer := object())
+        while self._consumer is consumer:
             if self._at < len(self._kept):
                 self._at += 1
                 yield self._kept[self._at - 1]
