@@ -39,6 +39,9 @@ def test_numbers_and_units_may_be_written_in_two_ways() -> None:
     assert word_errors("en el siglo XVI", "en el siglo XIX", "es")[0] == 1
     assert word_errors("25 kilómetros de aquí", "25 km de aquí", "es")[0] == 0
     assert word_errors("It's 25 kilometers", "It's 25km")[0] == 0
+    assert word_errors("trescientos mil kilómetros", "300.000 kilómetros", "es") == (0, 3)
+    assert word_errors("300.000 kilómetros", "300 mil kilómetros", "es")[0] == 0
+    assert word_errors("1.300.000 kilómetros", "1.200.000 kilómetros", "es")[0] == 1
 
 
 def test_numbers_are_read_in_the_language() -> None:

@@ -1,8 +1,19 @@
+from typing import Any, cast
+
+import numba
 import numpy as np
 import pytest
+from llvmlite import binding
 from numpy.typing import NDArray
 
-from realtime_avatar.voice.byte_convolution import ROWS, convolve, packed, supported
+from realtime_avatar.voice.byte_convolution import (
+    ROWS,
+    WIDE,
+    convolve,
+    packed,
+    summing,
+    supported,
+)
 from realtime_avatar.voice.snake import quantise, snake, statistics
 
 pytestmark = pytest.mark.skipif(not supported(), reason="this processor has no AVX2")
@@ -36,6 +47,37 @@ def test_sums_are_exact_whatever_fits_into_16_bits(
     x[:2] = 255
     assert (packed(weights).groups == group).all()
     assert np.array_equal(result(x, weights, dilation), convolved(x, weights, dilation))
+
+
+@pytest.mark.parametrize("wide", [0, 8, 16])
+def test_sums_are_the_same_by_each_of_the_instructions_that_are_here(wide: int) -> None:
+    if wide > WIDE:
+        pytest.skip(f"this processor has no dot products of {wide} lanes")
+    if wide == 8 and not has_dots_of_eight():
+        pytest.skip("this processor has dot products of 16 lanes only")
+    sums = summing(2, wide)
+
+    @cast("Any", numba).njit
+    def sum_all(
+        x: NDArray[np.uint8], weights: NDArray[np.int8], out: NDArray[np.int32], dilation: int
+    ) -> None:
+        _, taps, steps, _, _ = weights.shape
+        channels = x.shape[1]
+        tap = dilation * channels
+        sums(x.ctypes.data, channels, tap, weights.ctypes.data, taps, steps, out.ctypes.data)
+
+    rng = np.random.default_rng(wide)
+    largest = 127 if wide else 32  # without dot products two of four channels' must fit 16 bits
+    weights = rng.integers(-largest, largest + 1, (3, 16, 16), np.int8)
+    x = rng.integers(0, 256, (ROWS + 4, 16), np.uint8)
+    out = np.zeros((ROWS, 16), np.int32)
+    sum_all(x, packed(weights).bytes, out, 2)
+    assert np.array_equal(out, convolved(x, weights, 2))
+
+
+def has_dots_of_eight() -> bool:
+    has = dict(cast("Any", binding).get_host_cpu_features())
+    return bool(has.get("avxvnni") or (has.get("avx512vnni") and has.get("avx512vl")))
 
 
 def test_channels_are_scaled_shifted_and_added_to_what_was_there() -> None:

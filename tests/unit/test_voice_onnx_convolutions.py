@@ -38,7 +38,7 @@ def model(weights: NDArray[np.uint8], zero: int, dilation: int, stride: int = 1)
     inputs = (value("x", 2, 1, weights.shape[1], "time"), value("xz", 2))
     graph = field(1, node) + field(2, b"graph")
     graph += tensor("w", weights, field(9, weights.tobytes()))
-    graph += tensor("wz", np.array(zero, np.uint8), field(5, bytes([zero])))
+    graph += tensor("wz", np.array(zero, np.uint8), field(9, bytes([zero])))
     graph += b"".join(field(11, item) for item in inputs) + field(12, value("y", 6, 1, "c", "t"))
     return field(1, 9) + field(7, graph) + field(8, field(2, 20))
 

@@ -15,6 +15,7 @@ KILOMETRES: Final = {"en": " kilometers ", "es": " kilómetros "}
 
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_MILES: Final = re.compile(r"(?<=\d)(?:\.(?=\d{3}(?!\d))| mil\b)")  # Spanish: 300.000, 300 mil
 _KILOMETRES: Final = re.compile(r"(?<=\d)\s?km\b")
 _CENTURY: Final = re.compile(r"(?<=\bsiglo )[ivx]+\b")
 
@@ -22,8 +23,8 @@ _CENTURY: Final = re.compile(r"(?<=\bsiglo )[ivx]+\b")
 def word_errors(reference: str, heard: str, language: str = "en") -> tuple[int, int]:
     """Return how many words are wrong, and how many there should be.
 
-    Case, punctuation and hyphens do not count, "21" is "twenty-one" "km" kilometers, and
-    "siglo XVI" "siglo dieciséis". Accents count.
+    Case, punctuation and hyphens do not count, "21" is "twenty-one", "km" kilometers,
+    "300 mil" "300.000", and "siglo XVI" "siglo dieciséis". Accents count.
 
     Args:
         reference: What was said.
@@ -36,6 +37,8 @@ def word_errors(reference: str, heard: str, language: str = "en") -> tuple[int, 
 
     def words(text: str) -> list[str]:
         text = _THOUSANDS.sub("", _folded(text)).replace("%", PERCENT.get(language, "%"))
+        if language == "es":
+            text = _MILES.sub(lambda found: "" if found[0] == "." else "000", text)
         text = _KILOMETRES.sub(KILOMETRES.get(language, " km "), text)
         text = _CENTURY.sub(lambda found: str(_roman(found[0])), text)
         text = _NUMBER.sub(lambda found: f" {_in_words(found[0], language)} ", text)

@@ -4,7 +4,7 @@ Twelve sums of eight lanes stay in registers, for six moments and sixteen channe
 unfolded: with channels innermost the input of one moment's sum is a run of bytes for each tap.
 Two instructions of three would only widen what has been multiplied; where weights are small
 enough, sums stay in 16 bits for up to eight steps, and are widened once. ONNX Runtime's kernel
-takes twice as long on a processor without 8-bit dot products (VNNI).
+takes twice as long on a processor without 8-bit dot products (VNNI); with them see `byte_dots`.
 """
 
 import platform
@@ -18,8 +18,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-ROWS: Final = 6
-"""Moments that are summed at once."""
+from realtime_avatar.voice.byte_dots import emit, lanes
+
+WIDE: Final = lanes()
+"""Sums of 8-bit dot products that this processor adds to at once; 0 without such."""
+
+ROWS: Final = 12 if WIDE == 16 else 6
+"""Moments that are summed at once: as many as keep its registers busy."""
 
 _VECTORS: Final = 2
 _LANES: Final = 8  # of 32 bits
@@ -43,6 +48,7 @@ class Packed:
         bytes: [channels out / 16, taps, channels in / 4, 16, 4].
         groups: Steps of four channels whose products are summed in 16 bits, [channels out / 16]:
             as many as cannot overflow, whatever the input: 8 for two thirds of Kokoro's weights.
+            Without meaning where there are dot products.
     """
 
     bytes: NDArray[np.int8]
@@ -53,8 +59,8 @@ def packed(weights: NDArray[np.int8]) -> Packed:
     """Pack weights.
 
     Args:
-        weights: [taps, channels in, channels out], from -64 to 64; the channels are multiples of
-            4 and of 16.
+        weights: [taps, channels in, channels out], from -64 to 64 without dot products; the
+            channels are multiples of 4 and of 16.
     """
     taps, before, after = weights.shape
     split = weights.reshape(taps, before // _DEPTH, _DEPTH, after // _COLUMNS, _COLUMNS)
@@ -75,8 +81,13 @@ def _group(panel: NDArray[np.int8]) -> int:
     return 1
 
 
-def _summing(group: int) -> Any:
-    """Return a function of Numba's that sums the products of `ROWS` x 16."""
+def summing(group: int, wide: int = WIDE) -> Any:
+    """Return a function of Numba's that sums the products of `ROWS` x 16.
+
+    Args:
+        group: See `Packed`.
+        wide: By how many dot products; 0 without.
+    """
 
     def sums(
         typingctx: Any, rows: Any, row: Any, tap: Any, weights: Any, taps: Any, steps: Any, out: Any
@@ -96,11 +107,14 @@ def _summing(group: int) -> Any:
         size = numba.types.intp
         kind = numba.types.void(size, size, size, size, size, size, size)
 
-        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _emit(builder, group, *args)
+        def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if wide:
+                emit(builder, wide, ROWS, _COLUMNS, *args)
+            else:
+                _emit(builder, group, *args)
             return context.get_dummy_value()
 
-        return kind, emit
+        return kind, code
 
     return intrinsic(sums)
 
@@ -184,7 +198,7 @@ def _emit(
     end(at_tap, 1, taps)
 
 
-_sums_1, _sums_2, _sums_4, _sums_8 = (_summing(group) for group in (1, 2, 4, 8))
+_sums_1, _sums_2, _sums_4, _sums_8 = (summing(group) for group in (1, 2, 4, 8))
 
 
 @cast("Any", numba).njit(cache=True, nogil=True, fastmath=True)

@@ -38,7 +38,7 @@ from realtime_avatar.voice.style_space import Pack
 _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
 _FEWER_VOICES: Final = "kokoro-voices-ja"
-_DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora*0.7+af_bella*0.3", "zh": "zf_xiaoxiao"}
+_DEFAULTS: Final = {"en": "af_heart", "es": "ef_dora*0.7+af_heart*0.3", "zh": "zf_xiaoxiao"}
 _LEADS: Final = {"es": ", "}
 """Said first: without a pause before it, Spanish voices slur a first consonant (Guillermo is
 heard as "Quisermo"); costs two frames, and is trimmed. English and Chinese do not need it."""
@@ -238,7 +238,7 @@ class Shelf(Protocol):
 
 
 def blend(name: str) -> list[tuple[str, float]]:
-    """Return the speakers of a blend, "ef_dora*0.7+af_bella*0.3", and their shares.
+    """Return the speakers of a blend, "ef_dora*0.7+af_heart*0.3", and their shares.
 
     Raises:
         ConfigError: if a share is no positive number.

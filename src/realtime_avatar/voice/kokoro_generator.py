@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.engines.runtime import onnx_session
-from realtime_avatar.voice.byte_convolution import ROWS, Packed, convolve, packed
+from realtime_avatar.voice.byte_convolution import ROWS, WIDE, Packed, convolve, packed
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, narrowed, with_products
 from realtime_avatar.voice.onnx_parts import Model
 from realtime_avatar.voice.snake import quantise, snake, statistics
@@ -214,7 +214,7 @@ def _pass(model: Model, block: str, at: int) -> _Pass:
     weights, zero = model.array(node.inputs[1]), model.array(node.inputs[3])
     scale = model.array(node.inputs[1].removesuffix("_quantized") + "_scale")
     matrix = weights.transpose(2, 1, 0).astype(np.int32) - int(zero.item())
-    whole, units = narrowed(matrix, dot_products=False)  # the kernel has none anywhere
+    whole, units = narrowed(matrix, dot_products=bool(WIDE))
     own = f"decoder.decoder.generator.{block}"
     bias = model.array(f"{own}.{name}.bias")
     return _Pass(
