@@ -34,6 +34,26 @@ def test_a_change_of_stream_fades_in_over_a_quarter_of_a_second(fps: int):
     assert after[fps // 4 + 1] == 0
 
 
+def test_lips_are_where_speech_wants_them_sooner_than_the_head_is():
+    continuity = Continuity(25, lips=[0])
+    continuity.follow(np.zeros(2, np.float32))
+
+    def seven(value: float, *, said: bool) -> list[Floats]:
+        rows: list[Floats] = []
+        for _ in range(7):
+            rows.append(continuity.join(np.full(2, value, np.float32), said=said))
+            continuity.keep(rows[-1], said=said)
+        return rows
+
+    spoken = seven(1, said=True)
+    assert 0.05 < spoken[0][0] < 0.5
+    assert spoken[2][0] == pytest.approx(1)
+    assert spoken[2][1] < 0.5
+    assert spoken[6][1] == pytest.approx(1)
+    after = seven(0, said=False)  # lips that close have time
+    assert all(lips == pytest.approx(head, abs=1e-5) for lips, head in after)
+
+
 def test_what_was_never_seen_is_not_gone_on_from():
     continuity = Continuity(50)
     shown(continuity, [0.0, 0.1, 0.2, 0.6, 1.0], said=True)

@@ -24,7 +24,7 @@ from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.rig import PhotoRig, Renderer
 from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.frames import FrameCutter
-from realtime_avatar.media.motion import ARKIT, Motion
+from realtime_avatar.media.motion import ARKIT, LIPS, Motion
 from realtime_avatar.media.shot import Shot
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class PhotoFace:
 
     def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
         self._renderer, self._motion = renderer, motion
-        self._continuity = Continuity(motion.fps)
+        self._continuity = Continuity(motion.fps, LIPS)
         self._lock = Lock()  # speech and the life between are made by different tasks
         self._broken_off = False
 

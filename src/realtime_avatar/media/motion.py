@@ -26,6 +26,14 @@ MediaPipe's scores have the same order with `_neutral` first and no `tongueOut`.
 
 INDEX: Final = {name: column for column, name in enumerate(ARKIT)}
 
+LIPS: Final = tuple(
+    column
+    for name, column in INDEX.items()
+    if name.startswith(("jaw", "mouth", "tongue"))
+    and not name.startswith(("mouthSmile", "mouthFrown", "mouthDimple"))
+)
+"""Columns that sounds move, rather than moods."""
+
 
 @dataclass(frozen=True, slots=True)
 class Motion:
