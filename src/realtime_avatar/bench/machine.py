@@ -4,9 +4,18 @@ import os
 import platform
 import resource
 import sys
-from importlib.metadata import version
+from importlib.metadata import (
+    Distribution,
+    PackageNotFoundError,
+    distributions,
+    requires,
+    version,
+)
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 _LIBRARIES = (
     "realtime-avatar", "faster-whisper", "ctranslate2", "onnxruntime", "xllamacpp", "hibari-tts",
@@ -44,8 +53,35 @@ def size_of(folder: Path) -> int:
 
 
 def environment_size() -> int:
-    """Return the bytes of the virtual environment that this runs in."""
-    return size_of(Path(sys.prefix))
+    """Return the bytes of the virtual environment, but for what only tests and extras brought."""
+    needed = requirements("realtime-avatar") | {"pip", "setuptools"}
+    others = [one for one in distributions() if canonicalize_name(one.name) not in needed]
+    return size_of(Path(sys.prefix)) - sum(map(_size, others))
+
+
+def requirements(distribution: str) -> set[str]:
+    """Return the normalised names of a distribution and of all that it needs, as installed."""
+    found, todo = set[tuple[str, frozenset[str]]](), [(distribution, frozenset[str]())]
+    while todo:
+        name, extras = todo.pop()
+        key = canonicalize_name(name), extras
+        if key in found:
+            continue
+        found.add(key)
+        try:
+            needs = requires(name) or []
+        except PackageNotFoundError:  # of another platform
+            continue
+        for need in map(Requirement, needs):
+            marker = need.marker
+            if marker is None or any(marker.evaluate({"extra": one}) for one in ("", *extras)):
+                todo.append((need.name, frozenset(need.extras)))
+    return {name for name, _ in found}
+
+
+def _size(distribution: Distribution) -> int:
+    paths = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+    return sum(path.lstat().st_blocks * 512 for path in paths if path.is_file())
 
 
 def _cpu() -> str:
