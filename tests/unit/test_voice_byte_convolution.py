@@ -3,7 +3,6 @@ from typing import Any, cast
 import numba
 import numpy as np
 import pytest
-from llvmlite import binding
 from numpy.typing import NDArray
 
 from realtime_avatar.voice.byte_convolution import (
@@ -14,6 +13,7 @@ from realtime_avatar.voice.byte_convolution import (
     summing,
     supported,
 )
+from realtime_avatar.voice.byte_dots import features
 from realtime_avatar.voice.snake import quantise, snake, statistics
 
 pytestmark = pytest.mark.skipif(not supported(), reason="this processor has no AVX2")
@@ -76,7 +76,7 @@ def test_sums_are_the_same_by_each_of_the_instructions_that_are_here(wide: int) 
 
 
 def has_dots_of_eight() -> bool:
-    has = dict(cast("Any", binding).get_host_cpu_features())
+    has = features()
     return bool(has.get("avxvnni") or (has.get("avx512vnni") and has.get("avx512vl")))
 
 

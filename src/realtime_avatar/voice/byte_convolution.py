@@ -7,18 +7,17 @@ enough, sums stay in 16 bits for up to eight steps, and are widened once. ONNX R
 takes twice as long on a processor without 8-bit dot products (VNNI); with them see `byte_dots`.
 """
 
-import platform
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import numba
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from realtime_avatar.voice.byte_dots import emit, lanes
+from realtime_avatar.voice.byte_dots import emit, features, lanes
 
 WIDE: Final = lanes()
 """Sums of 8-bit dot products that this processor adds to at once; 0 without such."""
@@ -35,9 +34,7 @@ _GROUPS: Final = (8, 4, 2)
 
 def supported() -> bool:
     """Return whether this processor can do it, and Numba is not told that it is another."""
-    if platform.machine() not in ("x86_64", "AMD64") or cast("Any", numba).config.CPU_NAME:
-        return False
-    return bool(cast("Any", binding).get_host_cpu_features().get("avx2", False))
+    return features().get("avx2", False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ One instruction multiplies bytes and adds four products to a sum of 32 bits, so 
 stay in registers, and weights may have all of their 8 bits.
 """
 
+import platform
 from typing import Any, Final, cast
 
 import numba
@@ -13,11 +14,19 @@ from numba.core import cgutils
 _DEPTH: Final = 4  # channels that one step takes in
 
 
+def features() -> dict[str, bool]:
+    """Return what this processor can do, in LLVM's names; nothing unless it is an x86 of 64 bits.
+
+    Nothing either if Numba is told that it is another.
+    """
+    if platform.machine() not in ("x86_64", "AMD64") or cast("Any", numba).config.CPU_NAME:
+        return {}
+    return dict(cast("Any", binding).get_host_cpu_features())
+
+
 def lanes() -> int:
     """Return how many sums this processor adds to at once; 0 if it has no such instruction."""
-    if cast("Any", numba).config.CPU_NAME:  # Numba is told that it is another
-        return 0
-    has = dict(cast("Any", binding).get_host_cpu_features())
+    has = features()
     if has.get("avx512f") and has.get("avx512vnni"):
         return 16
     return 8 if has.get("avxvnni") else 0
