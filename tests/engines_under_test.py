@@ -21,6 +21,7 @@ ENGINES: dict[Kind, list[tuple[str, dict[str, Any]]]] = {
         ("fake", {}),
         ("gemini", {"api_key": "x"}),
         ("llama", {"model": "smollm2-135m"}),
+        ("local", {"model": "smollm2-135m"}),
         ("openai", {"api_key": KEY, "max_tokens": 32, "first_seconds": 60}),
         ("scripted", {"replies": ["Paris is.", "That is all I know."]}),
     ],

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from realtime_avatar.errors import ConfigError
 from realtime_avatar.media.audio import Emotion
+from realtime_avatar.processor import computes_chats
 
 
 def _cores() -> int:
@@ -170,6 +171,7 @@ class Settings(BaseSettings):
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
         chat: Engine that thinks of an answer, or several: where one has none, the next is asked.
+                "auto" is "local" where the processor can compute it, "llama" elsewhere.
         voice: Who speaks each language: "engine", "engine:speaker", or an enrolled voice's name.
         cloner: Engine that speaks with the voices of people.
         face: Engine that shows the face.
@@ -234,7 +236,7 @@ class Settings(BaseSettings):
     detector: str = "silero"
     recognizer: str = "whisper"
     endpointer: str = "smart-turn"
-    chat: str | Annotated[tuple[str, ...], Field(min_length=1)] = "llama"
+    chat: str | Annotated[tuple[str, ...], Field(min_length=1)] = "auto"
     voice: dict[str, str] = {"en": "hibari", "zh": "kokoro", "es": "kokoro"}
     cloner: str = "kokoro"
     face: str = "photo"
@@ -289,8 +291,14 @@ class Settings(BaseSettings):
 
     @property
     def chats(self) -> tuple[str, ...]:
-        """The chat engines, the favourite first."""
-        return (self.chat,) if isinstance(self.chat, str) else self.chat
+        """The chat engines, the favourite first.
+
+        "auto" is the best that runs here, or the one of the two whose options are set.
+        """
+        named = (self.chat,) if isinstance(self.chat, str) else self.chat
+        given = [name for name in ("local", "llama") if name in self.engines]
+        best = given[0] if given else "local" if "auto" in named and computes_chats() else "llama"
+        return tuple(best if name == "auto" else name for name in named)
 
     def chosen(self, kind: str) -> tuple[str, ...]:
         """Return the names of the engines of a kind; of voices, those of all languages."""

@@ -37,7 +37,10 @@ def test_nested_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("toml", "environment", "chats"),
     [
-        ("", "", ("llama",)),
+        ("", "", ("local",)),
+        ('chat = ["gemini", "auto"]', "", ("gemini", "local")),
+        ("[engines.llama]\nthreads = 1", "", ("llama",)),
+        ("[engines.llama]\n[engines.local]", "", ("local",)),
         ('chat = "gemini"', "", ("gemini",)),
         ('chat = ["gemini", "llama"]', "", ("gemini", "llama")),
         ("", "openai", ("openai",)),
@@ -48,9 +51,18 @@ def test_chats_may_be_one_or_several(
     toml: str, environment: str, chats: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ):
     Path("avatar.toml").write_text(toml)
+    monkeypatch.setattr("realtime_avatar.config.computes_chats", lambda: True)
     if environment:
         monkeypatch.setenv("AVATAR_CHAT", environment)
     assert load_settings().chats == chats
+
+
+def test_a_processor_that_cannot_compute_chats_leaves_them_to_llama(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("realtime_avatar.config.computes_chats", lambda: False)
+    assert load_settings().chats == ("llama",)
+    assert load_settings(chat=("gemini", "auto")).chats == ("gemini", "llama")
 
 
 def test_keys_are_not_shown():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_avatar.processor import features
 from realtime_avatar.voice.byte_convolution import (
     ROWS,
     WIDE,
@@ -13,7 +14,6 @@ from realtime_avatar.voice.byte_convolution import (
     summing,
     supported,
 )
-from realtime_avatar.voice.byte_dots import features
 from realtime_avatar.voice.snake import quantise, snake, statistics
 
 pytestmark = pytest.mark.skipif(not supported(), reason="this processor has no AVX2")

@@ -18,8 +18,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 _LIBRARIES = (
-    "realtime-avatar", "faster-whisper", "ctranslate2", "onnxruntime", "xllamacpp", "hibari-tts",
-    "numba", "opencv-python-headless", "ai-edge-litert", "av", "google-genai", "numpy",
+    "realtime-avatar", "faster-whisper", "ctranslate2", "onnxruntime", "xllamacpp", "llguidance",
+    "hibari-tts", "numba", "numpy", "opencv-python-headless", "ai-edge-litert", "av",
+    "google-genai",
 )  # fmt: skip
 
 

@@ -3,17 +3,14 @@
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from secrets import token_urlsafe
 from threading import Thread
 from typing import Any, ClassVar
 
 from anyio import CancelScope, create_memory_object_stream, from_thread, to_thread
 from anyio.lowlevel import current_token
-from pydantic import BaseModel, ConfigDict, Field
 
 from realtime_avatar.engines.openmp import ensure_libgomp
 from realtime_avatar.engines.ports import Message
@@ -22,8 +19,8 @@ from realtime_avatar.engines.registry import Context
 # Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
-from realtime_avatar.errors import CapacityError, ConfigError, EngineError, ModelMissing
-from realtime_avatar.models.store import ModelStore
+from realtime_avatar.errors import CapacityError, ConfigError, EngineError
+from realtime_avatar.thinking.local_model import ModelOptions, Usage, gguf_file
 from realtime_avatar.thinking.question import check_question
 from realtime_avatar.thinking.read_prompts import ReadPrompts, prompts_folder
 from realtime_avatar.thinking.spoken import GRAMMAR, ends_sentence
@@ -34,48 +31,16 @@ _BATCH = 32  # tokens read between two chances to cancel: 0.5 s on two slow core
 _REUSE = 16  # shortest run of tokens worth moving in the cache when history was cut
 
 
-class Options(BaseModel):
-    """Settings of the engine.
+class Options(ModelOptions):
+    """Settings of the engine, with those of every local model.
 
     Attributes:
-        model: Id of a model in the catalogue, or path of a .gguf file.
-        context: Tokens that one session's messages and reply may take together.
-        max_tokens: Tokens of one reply. It ends sooner, with a sentence, if it can.
-        temperature: 0 always takes the likeliest word; above 0.3 small models make things up.
-        slots: Sessions that may be open at once; each costs memory for `context` tokens
-            (59 MB with the default model and context).
         pin: Whether each of its threads keeps to a core of its own, where it has most of the
             cores. They wait for each other hundreds of times a token, and Linux then likes to
             put two of them on one core.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: str = "qwen2.5-coder-1.5b"
-    context: int = Field(2048, ge=512, le=131_072)
-    max_tokens: int = Field(160, ge=16, le=1024)
-    temperature: float = Field(0.2, ge=0, le=2)
-    slots: int = Field(6, ge=1, le=64)
     pin: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one reply took.
-
-    Attributes:
-        cached: Tokens of the prompt that were known from the turns before.
-        read: Tokens of the prompt that had to be read.
-        written: Tokens of the reply.
-        read_ms: Time that reading took, ms.
-        write_ms: Time that writing took, ms.
-    """
-
-    cached: int
-    read: int
-    written: int
-    read_ms: float
-    write_ms: float
 
 
 class Llama:
@@ -85,7 +50,7 @@ class Llama:
 
     def __init__(self, context: Context) -> None:
         self.options = options = context.parse(Options)
-        path = _weights(options.model, context.store)
+        path = gguf_file(options.model, context.store)
         ensure_libgomp()
         xllamacpp: Any = import_module("xllamacpp")  # it has no types
         params = xllamacpp.CommonParams()
@@ -333,17 +298,3 @@ def _piece(event: dict[str, Any]) -> str:
     if error := event.get("error"):
         raise EngineError("chat", error["message"])
     return "".join(choice["delta"].get("content") or "" for choice in event["choices"])
-
-
-def _weights(model: str, store: ModelStore) -> Path:
-    path = Path(model).expanduser()
-    if path.suffix != ".gguf":
-        path = min(store.path(model).glob("*.gguf"), default=path)
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ModelMissing(f"the model {model!r} cannot be read: {error}") from error
-    if magic != b"GGUF":
-        raise ConfigError(f"{path} is not a model in GGUF format")
-    return path

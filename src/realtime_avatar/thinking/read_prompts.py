@@ -30,6 +30,14 @@ def prompts_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
+def prune(folder: Path) -> None:
+    """Remove the files that were used longest ago, if there are many."""
+    files = [file for ending in ("slot", "npz") for file in folder.glob(f"*.{ending}")]
+    files.sort(key=lambda file: file.stat().st_mtime_ns)
+    for file in files[:-_KEPT]:
+        file.unlink(missing_ok=True)
+
+
 class ReadPrompts:
     """The files of one model. Blocking: call it in worker threads.
 
@@ -67,7 +75,7 @@ class ReadPrompts:
         with suppress(OSError):
             if self._ask(slot, "save", part.name):
                 part.replace(file)
-                self._prune(file.parent)
+                prune(file.parent)
         with suppress(OSError):
             part.unlink(missing_ok=True)
 
@@ -88,9 +96,3 @@ class ReadPrompts:
                 return connection.getresponse().status == http.client.OK
             except (OSError, http.client.HTTPException):
                 return False
-
-    @staticmethod
-    def _prune(folder: Path) -> None:
-        files = sorted(folder.glob("*.slot"), key=lambda file: file.stat().st_mtime_ns)
-        for file in files[:-_KEPT]:
-            file.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """What may be spoken: the grammar that a local model's words are held to."""
 
+import re
 from typing import Final
 
 # Not spoken: line breaks and tabs, markdown and code, arrows and pictographs.
@@ -10,6 +11,9 @@ _UNSPOKEN = (
 _END = ".!?。！？…"
 _PAUSE = ",，、;；"
 _OPENING = "¡¿"
+
+UNSPOKEN: Final = re.compile(f"[{_UNSPOKEN}]")
+"""A letter that is not spoken."""
 
 GRAMMAR: Final = rf"""
 root ::= sentence (" "? sentence (" "? sentence (" "? sentence)?)?)?
@@ -35,6 +39,21 @@ close ::= ["'”’»）」』)]
 - It has at most eight pauses, and 160 characters without one: a small model that has
   started to enumerate may never stop.
 """
+
+_DIGITS = "[0-9]{1,9}"
+_NUMBER = f"{_DIGITS}(?:[.,:]{_DIGITS}){{0,3}}"
+_START = f"[{_OPENING}]?[^{_UNSPOKEN}{_END}{_PAUSE}{_OPENING}0-9 :：)+–—\\-]"
+_COLON = f'[:：] ?["“«「『][^{_UNSPOKEN}{_END}{_PAUSE}0-9 :：\\-]'
+_POINT = r"\.(?:com|org|net|es|cn)|(?:Mr|Mrs|Ms|Dr|St|Sr|Sra|[ap]\.m)\. ?"
+_CHAR = f"(?:[{_OPENING}]?[^{_UNSPOKEN}{_END}{_PAUSE}{_OPENING}0-9:：]|{_COLON}|{_POINT})"
+_CLAUSE = f"(?:(?:{_NUMBER})?{_CHAR}){{0,160}}(?:{_NUMBER})?"
+_SENTENCE = (
+    f"(?:{_NUMBER}|(?:{_NUMBER})?{_START}{_CLAUSE})(?:[{_PAUSE}]{_CLAUSE}){{0,8}}"
+    f"[{_END}]+[\"'”’»）」』)]*"
+)
+
+PATTERN: Final = f"{_SENTENCE}(?: ?{_SENTENCE}(?: ?{_SENTENCE}(?: ?{_SENTENCE})?)?)?"
+"""The language of `GRAMMAR` as a regular expression."""
 
 
 def ends_sentence(text: str) -> bool:

@@ -17,7 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from realtime_avatar.voice.byte_dots import emit, features, lanes
+from realtime_avatar.processor import features, lanes
+from realtime_avatar.voice.byte_dots import emit
 
 WIDE: Final = lanes()
 """Sums of 8-bit dot products that this processor adds to at once; 0 without such."""

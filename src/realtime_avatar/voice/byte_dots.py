@@ -4,32 +4,12 @@ One instruction multiplies bytes and adds four products to a sum of 32 bits, so 
 stay in registers, and weights may have all of their 8 bits.
 """
 
-import platform
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import numba
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
 
 _DEPTH: Final = 4  # channels that one step takes in
-
-
-def features() -> dict[str, bool]:
-    """Return what this processor can do, in LLVM's names; nothing unless it is an x86 of 64 bits.
-
-    Nothing either if Numba is told that it is another.
-    """
-    if platform.machine() not in ("x86_64", "AMD64") or cast("Any", numba).config.CPU_NAME:
-        return {}
-    return dict(cast("Any", binding).get_host_cpu_features())
-
-
-def lanes() -> int:
-    """Return how many sums this processor adds to at once; 0 if it has no such instruction."""
-    has = features()
-    if has.get("avx512f") and has.get("avx512vnni"):
-        return 16
-    return 8 if has.get("avxvnni") else 0
 
 
 def emit(
@@ -40,7 +20,7 @@ def emit(
 
     Args:
         builder: LLVM's.
-        wide: See `lanes`, by which `columns` can be divided.
+        wide: See `processor.lanes`, by which `columns` can be divided.
         count: Rows.
         columns: Channels out.
         rows: Address of the first byte of the first row, unsigned.

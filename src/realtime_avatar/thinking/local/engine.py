@@ -1,0 +1,197 @@
+"""Chats on a model that this processor's cores compute by kernels of our own."""
+
+from codecs import getincrementaldecoder
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import ClassVar, Final
+
+import numpy as np
+from anyio import Lock, current_time
+
+from realtime_avatar.engines.ports import Message
+from realtime_avatar.engines.registry import Context
+from realtime_avatar.engines.runtime import step
+from realtime_avatar.engines.tools import Toolbox
+from realtime_avatar.errors import CapacityError, ConfigError, EngineError
+from realtime_avatar.processor import computes_chats
+from realtime_avatar.thinking.local.gguf import Gguf
+from realtime_avatar.thinking.local.kept import KeptPrompts
+from realtime_avatar.thinking.local.manner import Manner, Reply
+from realtime_avatar.thinking.local.memory import Memory
+from realtime_avatar.thinking.local.model import Likely, Model
+from realtime_avatar.thinking.local.vocabulary import Vocabulary
+from realtime_avatar.thinking.local_model import ModelOptions, Usage, gguf_file
+from realtime_avatar.thinking.question import check_question
+from realtime_avatar.thinking.read_prompts import prompts_folder
+from realtime_avatar.thinking.spoken import ends_sentence
+from realtime_avatar.thinking.window import Window
+
+_READ: Final = 16  # tokens read between two chances to cancel: 0.2 s on two slow cores
+_THREADS: Final = 8  # more only wait for memory
+
+
+class Local:
+    """Instruct models of Llama's and Qwen2's architecture in GGUF format, on the CPU."""
+
+    models: ClassVar[tuple[str, ...]] = ("qwen2.5-coder-1.5b",)
+
+    def __init__(self, context: Context) -> None:
+        if not computes_chats():
+            raise ConfigError('this processor cannot run the chat "local"; set chat = "llama"')
+        self.options = options = context.parse(ModelOptions)
+        path = gguf_file(options.model, context.store)
+        try:
+            file = Gguf(path)
+            self.vocabulary = vocabulary = Vocabulary(file)
+            threads = min(context.threads, _THREADS)
+            with ThreadPoolExecutor(1) as aside:
+                manner = aside.submit(Manner, vocabulary)
+                self._model = Model(file, options.context, threads, vocabulary.spoken)
+                self.manner = manner.result()
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"the model {path} cannot be loaded: {error}") from error
+        self.prompts = KeptPrompts(prompts_folder(), path)
+        self._turn = Lock()
+        self._open, self._closed = 0, False
+
+    def close(self) -> None:
+        """Free the weights. A reply that still runs ends with its next word."""
+        if not self._closed:
+            self._closed = True
+            self._model.close()
+            del self._model
+
+    @asynccontextmanager
+    async def open(
+        self, *, system: str = "", tools: Toolbox | None = None
+    ) -> AsyncGenerator["LocalChat"]:
+        """Open a session; it returns when `system`, if given, has been read.
+
+        Args:
+            system: The system message that the first request will start with.
+            tools: Not used: so small a model calls them badly.
+
+        Raises:
+            CapacityError: if there are as many sessions as slots.
+        """
+        if self._open >= self.options.slots:
+            raise CapacityError(
+                f"all {self.options.slots} conversations that the chat can hold are taken", 30
+            )
+        self._open += 1
+        try:
+            chat = LocalChat(self)
+            if system:
+                await chat.warm(system)
+            yield chat
+        finally:
+            self._open -= 1
+
+    def memory(self) -> Memory:
+        """Return a session's memory."""
+        if self._closed:
+            raise EngineError("chat", "the engine has been closed")
+        return self._model.memory()
+
+    async def read(self, memory: Memory, tokens: Sequence[int]) -> Likely:
+        """Read at most a few tokens; sessions take turns. Return what may follow."""
+        async with self._turn:
+            if self._closed:
+                raise EngineError("chat", "the engine has been closed")
+            (likely,) = await step(partial(self._model.read, memory, tokens))
+            return likely
+
+
+class LocalChat:
+    """One session.
+
+    Attributes:
+        usage: What the last reply took; None before the first.
+    """
+
+    def __init__(self, engine: Local) -> None:
+        self._engine, self._memory = engine, engine.memory()
+        options = engine.options
+        self._window = Window(options.context - options.max_tokens)
+        self._random = np.random.default_rng()
+        self.usage: Usage | None = None
+
+    async def warm(self, system: str) -> None:
+        """Read the system message before somebody waits for it, or restore it if it was once."""
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": ""}]
+        tokens = self._engine.vocabulary.of(messages, answered=False)
+        if len(tokens) > self._window.room:
+            return  # the first request says so
+        prompts = self._engine.prompts
+        if not await step(partial(prompts.restore, self._memory, tokens)):
+            await self._read(tokens)
+            await step(partial(prompts.keep, self._memory))
+
+    async def read_ahead(self, messages: Sequence[Message]) -> None:
+        """Read the messages, as far as they fit; see `ReadsAhead`."""
+        tokens = self._engine.vocabulary.of(self._window.view(messages), answered=False)
+        if len(tokens) <= self._window.room:  # otherwise `reply` will see less
+            await self._read(tokens[self._memory.keep(tokens) :])
+
+    async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """Yield the answer to the last message, a token or so at a time.
+
+        Raises:
+            InputError: if the message is empty or too long, or
+                does not fit into the context.
+            EngineError: if the engine has been closed.
+        """
+        check_question(messages)
+        engine, options, start = self._engine, self._engine.options, current_time()
+        self.usage = None
+        while True:
+            tokens = engine.vocabulary.of(self._window.view(messages), answered=True)
+            if len(tokens) <= self._window.room:
+                break
+            self._window.shrink(messages, len(tokens))
+        known = self._memory.keep(tokens[:-1])
+        likely = await self._read(tokens[known:])
+        read, begun = len(tokens) - known, current_time()
+        reply, said, written = engine.manner.reply(), "", 0
+        decoder = getincrementaldecoder("utf-8")(errors="ignore")
+        try:
+            while likely and written < options.max_tokens:
+                token = self._choose(likely, reply)
+                if token == engine.vocabulary.end:
+                    break
+                reply.add(token)
+                written += 1
+                now = current_time()
+                times = (begun - start) * 1000, (now - begun) * 1000
+                self.usage = Usage(known, read, written, *times)
+                if piece := decoder.decode(engine.vocabulary.text([token])):
+                    said += piece
+                    yield piece
+                if reply.ended or (written > options.max_tokens * 3 // 4 and ends_sentence(said)):
+                    break
+                likely = await engine.read(self._memory, [token])
+        finally:
+            self._window.add(said)
+
+    async def _read(self, tokens: Sequence[int]) -> Likely | None:
+        likely = None
+        for start in range(0, len(tokens), _READ):
+            likely = await self._engine.read(self._memory, tokens[start : start + _READ])
+        return likely
+
+    def _choose(self, likely: Likely, reply: Reply) -> int:
+        """Return the next token: one that may follow, the likelier the more often."""
+        temperature = self._engine.options.temperature
+        tokens, scores = likely.tokens, likely.scores
+        if temperature:
+            # Who comes first is drawn once, with Gumbel's noise; who may not follow is left out.
+            noise = -np.log(-np.log(self._random.uniform(1e-12, 1, len(scores))))
+            order = np.argsort(-(scores / temperature + noise))
+            tokens = tokens[order]
+        for token in tokens:
+            if reply.allows(int(token)):
+                return int(token)
+        allowed = reply.allowed()[likely.others]
+        return int(likely.others[np.argmax(np.where(allowed, likely.rough, -np.inf))])

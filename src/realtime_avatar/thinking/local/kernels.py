@@ -1,0 +1,384 @@
+"""A transformer's passes over a few tokens, as machine code for Numba.
+
+The architecture is Llama's (Touvron et al., 2023), with the biases of Qwen2 (Yang et al., 2024):
+root mean square norms, rotary positions, queries that share keys, gated linear units.
+"""
+
+import math
+from typing import Any, Final, NamedTuple, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_avatar.thinking.local.activations import exp, normed, plain
+from realtime_avatar.thinking.local.dots import ROWS, TOKENS, product
+from realtime_avatar.thinking.local.sharing import done, take, wait
+
+MOST: Final = 32
+"""Tokens of one pass."""
+
+PHASES: Final = 5
+"""Of a layer, whose work is shared between threads."""
+
+Q, K, V, O, GATE, UP, DOWN = range(7)  # matrices of a layer  # noqa: E741
+
+_PIECE: Final = 4  # panels of rows that a thread takes at once
+_jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+
+_one_4, _two_4, _four_4 = (product(4, tokens) for tokens in (1, 2, 4))
+_one_6, _two_6, _four_6 = (product(6, tokens) for tokens in (1, 2, 4))
+_GROUP: Final = TOKENS[-1]
+_most_4, _most_6 = product(4, _GROUP), product(6, _GROUP)
+
+
+class Shape(NamedTuple):
+    """Sizes of a transformer.
+
+    Attributes:
+        layers: How many.
+        width: Numbers of a token between them.
+        heads: That ask.
+        shared: Heads that are asked, by several each.
+        head: Numbers of a head.
+        inner: Numbers in the middle of a layer's second half.
+        window: Tokens that one looks back to, itself among them.
+        interleaved: Whether positions turn neighbours, not halves of a head; 0 or 1.
+        least: That norms add to what they divide by.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    shared: int
+    head: int
+    inner: int
+    window: int
+    interleaved: int
+    least: float
+
+
+class Weights(NamedTuple):
+    """Of all layers.
+
+    Attributes:
+        where: Address and bits of each matrix, [layers, 7, 2].
+        norms: [layers, 2, width].
+        biases: Of queries, keys and values, [layers, (heads + 2 shared) * head].
+        cosines: [positions, head / 2].
+        sines: Alike.
+    """
+
+    where: NDArray[np.int64]
+    norms: NDArray[np.float32]
+    biases: NDArray[np.float32]
+    cosines: NDArray[np.float32]
+    sines: NDArray[np.float32]
+
+
+class Bench(NamedTuple):
+    """Where the threads of a pass work together.
+
+    Rows are tokens; there are some more than `MOST`, for products of several tokens at once.
+
+    Attributes:
+        x: [tokens, width]: what goes in, and comes out.
+        asked: Queries, keys and values, [tokens, (heads + 2 shared) * head].
+        seen: [tokens, heads * head].
+        middle: [tokens, inner].
+        counters: See `sharing.counters`; fresh for each pass.
+    """
+
+    x: NDArray[np.float32]
+    asked: NDArray[np.float32]
+    seen: NDArray[np.float32]
+    middle: NDArray[np.float32]
+    counters: NDArray[np.int64]
+
+
+@_jit
+def _panel(place: Any, width: int, panel: int, own: Any, tokens: int, out: int, step: int) -> None:
+    """Multiply `ROWS` rows of a matrix with the bytes of all tokens.
+
+    Args:
+        place: Address and bits of the matrix.
+        width: Of a row.
+        panel: Which rows.
+        own: With the bytes.
+        tokens: How many.
+        out: Address of the first token's products.
+        step: Bytes from there to the next's. There is room for more tokens than there are.
+    """
+    blocks = width // 32
+    row, every = own.bytes.strides[0], own.scales.strides[0]
+    first = 0
+    while first < tokens:
+        left = tokens - first
+        x = own.bytes.ctypes.data + first * row
+        scales = own.scales.ctypes.data + first * every
+        at = out + first * step
+        if place[1] == 4:
+            weights = place[0] + panel * blocks * 320
+            sums = own.sums_32.ctypes.data + first * every
+            if left == 1:
+                _one_4(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 1
+            elif left == 2:
+                _two_4(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 2
+            elif left <= 4:
+                _four_4(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 4
+            else:
+                _most_4(weights, blocks, x, row, scales, sums, every, at, step)
+                first += _GROUP
+        else:
+            weights = place[0] + panel * blocks * 576
+            sums = own.sums_16.ctypes.data + first * every * 2
+            if left == 1:
+                _one_6(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 1
+            elif left == 2:
+                _two_6(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 2
+            elif left <= 4:
+                _four_6(weights, blocks, x, row, scales, sums, every, at, step)
+                first += 4
+            else:
+                _most_6(weights, blocks, x, row, scales, sums, every, at, step)
+                first += _GROUP
+
+
+@_jit
+def _turned(row: Any, cosines: Any, sines: Any, interleaved: int, out: Any) -> None:
+    """Turn a head's numbers by its position."""
+    half = cosines.size
+    if interleaved:
+        for at in range(half):
+            a, b = row[2 * at], row[2 * at + 1]
+            out[2 * at] = a * cosines[at] - b * sines[at]
+            out[2 * at + 1] = a * sines[at] + b * cosines[at]
+    else:
+        for at in range(half):
+            a, b = row[at], row[at + half]
+            out[at] = a * cosines[at] - b * sines[at]
+            out[at + half] = a * sines[at] + b * cosines[at]
+
+
+@_jit
+def _attend(
+    shape: Any, weights: Any, bench: Any, own: Any, keys: Any, values: Any, group: int,
+    past: int, tokens: int,
+) -> None:  # fmt: skip
+    """Let the heads of a group look back.
+
+    Args:
+        shape: Of the transformer.
+        weights: Of it.
+        bench: With what is asked.
+        own: Of this thread.
+        keys: Of this layer, [shared, positions, head]; those of the tokens are written.
+        values: Alike.
+        group: Of heads that share keys.
+        past: Tokens before these.
+        tokens: How many.
+    """
+    size, each = shape.head, shape.heads // shape.shared
+    times = np.float32(1 / math.sqrt(size))
+    query, scores = own.row, own.scores
+    for token in range(tokens):
+        at, row = past + token, bench.asked[token]
+        first = (shape.heads + group) * size
+        cosines, sines = weights.cosines[at], weights.sines[at]
+        key = row[first : first + size]
+        _turned(key, cosines, sines, shape.interleaved, keys[group, at])
+        first += shape.shared * size
+        values[group, at] = row[first : first + size]
+    for token in range(tokens):
+        at = past + token
+        since = max(0, at + 1 - shape.window)
+        cosines, sines = weights.cosines[at], weights.sines[at]
+        for head in range(group * each, group * each + each):
+            asking = bench.asked[token, head * size : head * size + size]
+            _turned(asking, cosines, sines, shape.interleaved, query)
+            most = np.float32(-1e30)
+            for place in range(since, at + 1):
+                score, key = np.float32(0), keys[group, place]
+                for number in range(size):
+                    score += query[number] * key[number]
+                score *= times
+                scores[place] = score
+                most = max(most, score)
+            total = np.float32(0)
+            for place in range(since, at + 1):
+                scores[place] = exp(scores[place] - most)
+                total += scores[place]
+            out = bench.seen[token, head * size : head * size + size]
+            out[:] = 0
+            for place in range(since, at + 1):
+                share, value = scores[place] / total, values[group, place]
+                for number in range(size):
+                    out[number] += share * value[number]
+
+
+@_jit
+def _add_to(x: Any, own: Any, place: Any, width: int, panel: int, tokens: int) -> None:
+    """Add the products of `ROWS` rows to what goes through."""
+    _panel(place, width, panel, own, tokens, own.out.ctypes.data, ROWS * 4)
+    first = panel * ROWS
+    for token in range(tokens):
+        for lane in range(ROWS):
+            x[token, first + lane] += own.out[token, lane]
+
+
+@_jit
+def layer(
+    shape: Any, weights: Any, number: int, bench: Any, own: Any, keys: Any, values: Any,
+    past: int, tokens: int, phase: int,
+) -> None:  # fmt: skip
+    """Take part in one layer's work; return when it is done.
+
+    Args:
+        shape: Of the transformer.
+        weights: Of it.
+        number: Of the layer.
+        bench: Of the pass; `x` is changed.
+        own: Of this thread.
+        keys: Of all layers, float32 [layers, shared, positions, head]; the tokens' are written.
+        values: Alike.
+        past: Tokens before these.
+        tokens: How many, at most `MOST`.
+        phase: The first of the layer's `PHASES`.
+    """
+    where, counters, x = weights.where[number], bench.counters, bench.x
+    width, inner = shape.width, shape.inner
+    asking, asked = shape.heads * shape.head, shape.shared * shape.head
+
+    panels = (asking + 2 * asked) // ROWS
+    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
+    piece = take(counters, phase, pieces)
+    while piece >= 0:
+        if not ready:
+            normed(own, x, tokens, weights.norms[number, 0], shape.least)
+            ready = True
+        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
+            first = panel * ROWS
+            matrix, begun = Q, 0
+            if first >= asking + asked:
+                matrix, begun = V, asking + asked
+            elif first >= asking:
+                matrix, begun = K, asking
+            out = bench.asked.ctypes.data + 4 * first
+            at = (first - begun) // ROWS
+            _panel(where[matrix], width, at, own, tokens, out, bench.asked.strides[0])
+            bias = weights.biases[number]
+            for token in range(tokens):
+                for lane in range(first, first + ROWS):
+                    bench.asked[token, lane] += bias[lane]
+        done(counters, phase)
+        piece = take(counters, phase, pieces)
+    wait(counters, phase, pieces)
+
+    phase += 1
+    piece = take(counters, phase, shape.shared)
+    while piece >= 0:
+        _attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
+        done(counters, phase)
+        piece = take(counters, phase, shape.shared)
+    wait(counters, phase, shape.shared)
+
+    phase += 1
+    panels = width // ROWS
+    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
+    piece = take(counters, phase, pieces)
+    while piece >= 0:
+        if not ready:
+            plain(own, bench.seen, tokens, asking)
+            ready = True
+        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
+            _add_to(x, own, where[O], asking, panel, tokens)
+        done(counters, phase)
+        piece = take(counters, phase, pieces)
+    wait(counters, phase, pieces)
+
+    phase += 1
+    panels = inner // ROWS
+    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
+    piece = take(counters, phase, pieces)
+    while piece >= 0:
+        if not ready:
+            normed(own, x, tokens, weights.norms[number, 1], shape.least)
+            ready = True
+        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
+            first = panel * ROWS
+            out = bench.middle.ctypes.data + 4 * first
+            _panel(where[GATE], width, panel, own, tokens, out, bench.middle.strides[0])
+            _panel(where[UP], width, panel, own, tokens, own.out.ctypes.data, ROWS * 4)
+            for token in range(tokens):
+                for lane in range(ROWS):
+                    gate = bench.middle[token, first + lane]
+                    through = gate / (np.float32(1) + exp(-gate))
+                    bench.middle[token, first + lane] = through * own.out[token, lane]
+        done(counters, phase)
+        piece = take(counters, phase, pieces)
+    wait(counters, phase, pieces)
+
+    phase += 1
+    panels = width // ROWS
+    pieces, ready = (panels + 1) // 2, False
+    piece = take(counters, phase, pieces)
+    while piece >= 0:
+        if not ready:
+            plain(own, bench.middle, tokens, inner)
+            ready = True
+        for panel in range(piece * 2, min(panels, piece * 2 + 2)):
+            _add_to(x, own, where[DOWN], inner, panel, tokens)
+        done(counters, phase)
+        piece = take(counters, phase, pieces)
+    wait(counters, phase, pieces)
+
+
+@_jit
+def layers(
+    shape: Any, weights: Any, bench: Any, own: Any, keys: Any, values: Any, past: int, tokens: int
+) -> None:
+    """Take part in all layers' work; see `layer`."""
+    for number in range(shape.layers):
+        phase = number * PHASES
+        layer(shape, weights, number, bench, own, keys, values, past, tokens, phase)
+
+
+@_jit
+def products(
+    place: Any, width: int, rows: int, norm: Any, least: float, x: Any, tokens: int, own: Any,
+    counters: Any, phase: int, out: Any,
+) -> None:  # fmt: skip
+    """Take part in multiplying a matrix with normed tokens.
+
+    Args:
+        place: Address and bits of the matrix.
+        width: Of its rows.
+        rows: Of it.
+        norm: [width].
+        least: See `Shape`.
+        x: [tokens, width].
+        tokens: How many, at most `MOST`.
+        own: Of this thread.
+        counters: Of the pass.
+        phase: Of it.
+        out: [`MOST` or more, rows]; is written.
+    """
+    panels = rows // ROWS
+    each = 32
+    pieces, ready = (panels + each - 1) // each, False
+    piece = take(counters, phase, pieces)
+    while piece >= 0:
+        if not ready:
+            normed(own, x, tokens, norm, least)
+            ready = True
+        for panel in range(piece * each, min(panels, piece * each + each)):
+            at = out.ctypes.data + 4 * panel * ROWS
+            _panel(place, width, panel, own, tokens, at, out.strides[0])
+        done(counters, phase)
+        piece = take(counters, phase, pieces)
+    wait(counters, phase, pieces)

@@ -1,0 +1,102 @@
+"""How threads share work inside machine code for Numba.
+
+Whoever has a core takes the next piece; nobody waits for a thread that the system has put aside
+before it took one. So a thread may come late, or never, and the others have done its work.
+"""
+
+from typing import Any, Final, cast
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+_LINE: Final = 16  # numbers of 64 bits, two lines of a cache: neighbours are fetched together
+_SPINS: Final = 400  # looks at what others still do, until they are given this core
+
+
+def counters(phases: int) -> NDArray[np.int64]:
+    """Return the counters of so many phases, none of whose pieces have been taken."""
+    return np.zeros((phases, 2, _LINE), np.int64)
+
+
+_intrinsic: Any = intrinsic
+
+
+@_intrinsic
+def _add(typingctx: Any, address: Any) -> Any:
+    """Add 1 to a number; return what it was. All that was written before is seen by others."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        pointer = builder.inttoptr(args[0], word.as_pointer())
+        return builder.atomic_rmw("add", pointer, ir.Constant(word, 1), "seq_cst")
+
+    return numba.types.intp(numba.types.intp), code
+
+
+@_intrinsic
+def _look(typingctx: Any, address: Any) -> Any:
+    """Return a number that others change."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return numba.types.intp(numba.types.intp), code
+
+
+@_intrinsic
+def _pause(typingctx: Any) -> Any:
+    """Leave the core to the other thread of it for a moment."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [])
+        name = "llvm.x86.sse2.pause"
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+        return context.get_dummy_value()
+
+    return numba.types.void(), code
+
+
+@_intrinsic
+def _give_way(typingctx: Any) -> Any:
+    """Let others that wait for this core run first."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "sched_yield"), [])
+        return context.get_dummy_value()
+
+    return numba.types.void(), code
+
+
+_jit: Any = cast("Any", numba).njit(cache=True, nogil=True)
+
+
+@_jit
+def take(counters: Any, phase: int, pieces: int) -> int:
+    """Return a piece of a phase's work to do, or -1 when all have been taken."""
+    piece = _add(counters[phase, 0].ctypes.data)
+    return piece if piece < pieces else -1
+
+
+@_jit
+def done(counters: Any, phase: int) -> None:
+    """Say that a piece is done."""
+    _add(counters[phase, 1].ctypes.data)
+
+
+@_jit
+def wait(counters: Any, phase: int, pieces: int) -> None:
+    """Wait until all pieces of a phase are done."""
+    address = counters[phase, 1].ctypes.data
+    spins = 0
+    while _look(address) < pieces:
+        spins += 1
+        if spins < _SPINS:
+            _pause()
+        else:
+            _give_way()
