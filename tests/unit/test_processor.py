@@ -1,6 +1,5 @@
 """What is asked of the processor."""
 
-import numba
 import pytest
 
 from realtime_avatar import processor
@@ -19,7 +18,7 @@ def test_what_is_no_x86_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_numba_may_be_told_that_it_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
     processor.features.cache_clear()
-    monkeypatch.setattr(numba.config, "CPU_NAME", "generic")
+    monkeypatch.setattr("numba.config.CPU_NAME", "generic")
     try:
         assert not processor.computes_chats()
     finally:
