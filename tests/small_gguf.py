@@ -118,6 +118,22 @@ def make(path: Path, architecture: str = "qwen2", seed: int = 5) -> None:
     write(path, about, tensors)
 
 
+def make_draft(path: Path, seed: int = 9) -> None:
+    """Write a draft head for such a model, which knows nothing."""
+    random = np.random.default_rng(seed)
+    shapes = {
+        "fc": (256, 512), "q": (256, 256), "k": (128, 256), "v": (128, 256), "o": (256, 256),
+        "gate": (512, 256), "up": (512, 256), "down": (256, 512),
+    }  # fmt: skip
+    tensors: dict[str, tuple[int, tuple[int, int], bytes]] = {
+        name: (Q4_1, shape, numbers(Q4_1, *shape, random).tobytes())
+        for name, shape in shapes.items()
+    }
+    for name in ("e", "h", "attn", "ffn", "out"):
+        tensors[f"norm_{name}"] = F32, (0, 256), np.ones(256, np.float32).tobytes()
+    write(path, {"draft.window": 8, "draft.vocabulary": list(range(64))}, tensors)
+
+
 def scores(matrices: dict[str, Array], tokens: list[int], interleaved: bool) -> Array:
     """Return what a model says after each token, float64 [tokens, vocabulary].
 

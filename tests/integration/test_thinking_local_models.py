@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from anyio import create_task_group, move_on_after
@@ -102,6 +102,37 @@ async def test_the_default_model_answers_in_each_language(kind: Maker, store: Mo
                 assert read < 30 < cached  # the system message was read at `open`
     finally:
         engine.close()
+
+
+@pytest.mark.skipif(not computes_chats(), reason="this processor cannot compute it")
+async def test_guesses_are_right_often_and_change_no_word(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    passes = written = 0
+    for guess in (False, True):
+        options = {"max_tokens": 64, "temperature": 0, "guess": guess}
+        engine = Local(Context(store, threads=2, options=options))
+        read_on = engine.read_on
+
+        async def counted(*args: Any, read_on: Any = read_on) -> Any:
+            nonlocal passes
+            passes += 1
+            return await read_on(*args)
+
+        monkeypatch.setattr(engine, "read_on", counted)
+        try:
+            async with engine.open(system=SYSTEM) as chat:
+                passes = written = 0
+                for question in ("What is the capital of France?", "How can I sleep better?"):
+                    said.append(await answer(chat, asked(question)))
+                    assert chat.usage is not None
+                    written += chat.usage.written
+        finally:
+            engine.close()
+        assert written > 20
+    assert said[:2] == said[2:]
+    assert written > 1.7 * passes
 
 
 async def test_a_system_message_is_read_once_for_all_starts(

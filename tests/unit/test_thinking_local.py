@@ -16,7 +16,7 @@ from realtime_avatar.thinking.local.kernels import MOST
 from realtime_avatar.thinking.local.model import Model
 from realtime_avatar.thinking.local.packing import pack, unpack
 from realtime_avatar.thinking.local.vocabulary import Vocabulary
-from small_gguf import ROOM, make, numbers, scores, write
+from small_gguf import ROOM, make, make_draft, numbers, scores, write
 from small_gguf import TOKENS as NAMES
 
 pytestmark = pytest.mark.skipif(not computes_chats(), reason="this processor cannot compute it")
@@ -147,6 +147,49 @@ def test_what_was_guessed_wrong_leaves_nothing(tmp_path: Path) -> None:
     (other,) = model.read(again, WORDS[5:9])
     np.testing.assert_array_equal(one.tokens, other.tokens)
     np.testing.assert_array_equal(one.scores, other.scores)
+
+
+@pytest.mark.parametrize("since", [0, 6])
+def test_guesses_change_no_word(since: int, tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    make_draft(tmp_path / "d.gguf")
+    file = Gguf(tmp_path / "m.gguf")
+    said: list[list[int]] = []
+    for draft in (None, Gguf(tmp_path / "d.gguf")):
+        model = Model(file, ROOM, 2, np.arange(len(NAMES)), draft)
+        memory = model.memory()
+        (likely,) = model.read(memory, WORDS)
+        memory.since = memory.guessed = since
+        words, guesses, rows = list[int](), list[int](), [likely]
+        while len(words) < 30:
+            read = len(memory.tokens) - len(guesses)
+            words.append(int(rows.pop(0).tokens[0]))
+            if guesses and guesses.pop(0) == words[-1]:
+                continue
+            del memory.tokens[read:]
+            memory.forget(read)
+            assert memory.tokens == [*WORDS, *words[:-1]]
+            guesses, rows = model.read_on(memory, words[-1])
+            assert len(guesses) == (3 if draft else 0)
+        said.append(words)
+    assert said[0] == said[1]
+
+
+def test_a_head_sees_what_it_saw_however_it_came(tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    make_draft(tmp_path / "d.gguf")
+    file, draft = Gguf(tmp_path / "m.gguf"), Gguf(tmp_path / "d.gguf")
+    model = Model(file, ROOM, 2, np.arange(len(NAMES)), draft)
+    at_once, bit_by_bit = model.memory(), model.memory()
+    model.read(at_once, WORDS)
+    guesses, _ = model.read_on(at_once, 5)
+    for number, token in enumerate(WORDS):
+        model.read_on(bit_by_bit, token)
+        del bit_by_bit.tokens[number + 1 :]
+        bit_by_bit.forget(number + 1)
+    assert model.read_on(bit_by_bit, 5)[0] == guesses
+    nothing = model.memory()
+    assert model.read_on(nothing, 5)[0] == []  # there is nothing to go on from
 
 
 def test_a_memory_grows(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import numpy as np
 from anyio import Lock, current_time
@@ -16,6 +16,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import CapacityError, ConfigError, EngineError
 from realtime_avatar.processor import computes_chats
+from realtime_avatar.thinking.local.draft import draft_file
 from realtime_avatar.thinking.local.gguf import Gguf
 from realtime_avatar.thinking.local.kept import KeptPrompts
 from realtime_avatar.thinking.local.manner import Manner, Reply
@@ -32,6 +33,16 @@ _READ: Final = 16  # tokens read between two chances to cancel: 0.2 s on two slo
 _THREADS: Final = 8  # more only wait for memory
 
 
+class Options(ModelOptions):
+    """Settings of the engine, with those of every local model.
+
+    Attributes:
+        guess: Whether a small head guesses what the model says next, where there is one for it.
+    """
+
+    guess: bool = True
+
+
 class Local:
     """Instruct models of Llama's and Qwen2's architecture in GGUF format, on the CPU."""
 
@@ -40,7 +51,7 @@ class Local:
     def __init__(self, context: Context) -> None:
         if not computes_chats():
             raise ConfigError('this processor cannot run the chat "local"; set chat = "llama"')
-        self.options = options = context.parse(ModelOptions)
+        self.options = options = context.parse(Options)
         path = gguf_file(options.model, context.store)
         try:
             file = Gguf(path)
@@ -48,7 +59,10 @@ class Local:
             threads = min(context.threads, _THREADS)
             with ThreadPoolExecutor(1) as aside:
                 manner = aside.submit(Manner, vocabulary)
-                self._model = Model(file, options.context, threads, vocabulary.spoken)
+                draft = draft_file(file) if options.guess else None
+                self._model = Model(
+                    file, options.context, threads, vocabulary.spoken, draft and Gguf(draft)
+                )
                 self.manner = manner.result()
         except (ValueError, OSError) as error:
             raise ConfigError(f"the model {path} cannot be loaded: {error}") from error
@@ -103,6 +117,13 @@ class Local:
             (likely,) = await step(partial(self._model.read, memory, tokens))
             return likely
 
+    async def read_on(self, memory: Memory, token: int) -> tuple[list[int], list[Likely]]:
+        """Read a token, and guesses of what follows it; see `Model.read_on`."""
+        async with self._turn:
+            if self._closed:
+                raise EngineError("chat", "the engine has been closed")
+            return await step(partial(self._model.read_on, memory, token))
+
 
 class LocalChat:
     """One session.
@@ -152,28 +173,45 @@ class LocalChat:
                 break
             self._window.shrink(messages, len(tokens))
         known = self._memory.keep(tokens[:-1])
-        likely = await self._read(tokens[known:])
+        likely = cast("Likely", await self._read(tokens[known:]))  # at least one is unknown
         read, begun = len(tokens) - known, current_time()
-        reply, said, written = engine.manner.reply(), "", 0
+        said, written = "", 0
         decoder = getincrementaldecoder("utf-8")(errors="ignore")
         try:
-            while likely and written < options.max_tokens:
-                token = self._choose(likely, reply)
-                if token == engine.vocabulary.end:
-                    break
-                reply.add(token)
-                written += 1
-                now = current_time()
-                times = (begun - start) * 1000, (now - begun) * 1000
-                self.usage = Usage(known, read, written, *times)
-                if piece := decoder.decode(engine.vocabulary.text([token])):
-                    said += piece
-                    yield piece
-                if reply.ended or (written > options.max_tokens * 3 // 4 and ends_sentence(said)):
-                    break
-                likely = await engine.read(self._memory, [token])
+            async with aclosing(self._words(likely)) as tokens_said:
+                async for token in tokens_said:
+                    written += 1
+                    now = current_time()
+                    times = (begun - start) * 1000, (now - begun) * 1000
+                    self.usage = Usage(known, read, written, *times)
+                    if piece := decoder.decode(engine.vocabulary.text([token])):
+                        said += piece
+                        yield piece
+                    if written > options.max_tokens * 3 // 4 and ends_sentence(said):
+                        break
         finally:
             self._window.add(said)
+
+    async def _words(self, likely: Likely) -> AsyncGenerator[int]:
+        """Yield the tokens of a reply, after what may come first."""
+        engine, memory, options = self._engine, self._memory, self._engine.options
+        reply, end = engine.manner.reply(), engine.vocabulary.end
+        guesses, rows = list[int](), [likely]
+        for _ in range(options.max_tokens):
+            read = len(memory.tokens) - len(guesses)
+            token = self._choose(rows.pop(0), reply)
+            if token == end:
+                break
+            reply.add(token)
+            yield token
+            if reply.ended:
+                break
+            if guesses and guesses.pop(0) == token:
+                continue
+            # What was guessed after it, if anything, is wrong.
+            del memory.tokens[read:]
+            memory.forget(read)
+            guesses, rows = await engine.read_on(memory, token)
 
     async def _read(self, tokens: Sequence[int]) -> Likely | None:
         likely = None

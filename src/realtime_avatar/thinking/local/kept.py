@@ -50,6 +50,7 @@ class KeptPrompts:
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return False
         memory.tokens = list(tokens)
+        memory.guessed = memory.since = len(tokens)
         return True
 
     def keep(self, memory: Memory) -> None:

@@ -18,6 +18,9 @@ from realtime_avatar.thinking.local.sharing import done, take, wait
 MOST: Final = 32
 """Tokens of one pass."""
 
+SPARE: Final = 8
+"""Rows behind them: products are of several tokens at once."""
+
 PHASES: Final = 5
 """Of a layer, whose work is shared between threads."""
 
@@ -353,13 +356,13 @@ def products(
     place: Any, width: int, rows: int, norm: Any, least: float, x: Any, tokens: int, own: Any,
     counters: Any, phase: int, out: Any,
 ) -> None:  # fmt: skip
-    """Take part in multiplying a matrix with normed tokens.
+    """Take part in multiplying a matrix with tokens.
 
     Args:
         place: Address and bits of the matrix.
         width: Of its rows.
         rows: Of it.
-        norm: [width].
+        norm: [width]; empty: they are multiplied as they are.
         least: See `Shape`.
         x: [tokens, width].
         tokens: How many, at most `MOST`.
@@ -374,7 +377,10 @@ def products(
     piece = take(counters, phase, pieces)
     while piece >= 0:
         if not ready:
-            normed(own, x, tokens, norm, least)
+            if norm.size:
+                normed(own, x, tokens, norm, least)
+            else:
+                plain(own, x, tokens, width)
             ready = True
         for panel in range(piece * each, min(panels, piece * each + each)):
             at = out.ctypes.data + 4 * panel * ROWS

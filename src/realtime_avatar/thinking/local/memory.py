@@ -23,12 +23,19 @@ class Memory:
         tokens: That were read.
         keys: Float32 [layers, shared heads, room, head].
         values: Alike.
+        hidden: What the last layer made of each token, [room, width].
+        guessing: Keys and values of what guesses the next tokens; see `Draft`.
+        guessed: Tokens that it has read.
+        since: The first token that it may look back to.
     """
 
     def __init__(self, shape: Shape, turns: NDArray[np.float64]) -> None:
         self._shape, self._turns = shape, turns
         self.tokens: list[int] = []
         self.keys, self.values = self._room(_FIRST), self._room(_FIRST)
+        self.hidden = np.zeros((_FIRST, shape.width), np.float32)
+        self.guessing = np.zeros((2, 1, shape.shared, _FIRST, shape.head), np.float32)
+        self.guessed = self.since = 0
 
     def reserve(self, tokens: int) -> None:
         """Make room for so many tokens in all."""
@@ -39,6 +46,11 @@ class Memory:
             keys, values = self._room(room), self._room(room)
             keys[:, :, :before], values[:, :, :before] = self.keys, self.values
             self.keys, self.values = keys, values
+            hidden, guessing = self.hidden, self.guessing
+            self.hidden = np.zeros((room, hidden.shape[1]), np.float32)
+            self.hidden[:before] = hidden
+            self.guessing = np.zeros((*guessing.shape[:3], room, guessing.shape[4]), np.float32)
+            self.guessing[:, :, :, :before] = guessing
 
     def keep(self, tokens: Sequence[int]) -> int:
         """Forget all but what serves for other tokens; return how many of them are known.
@@ -47,6 +59,7 @@ class Memory:
         read again: it goes on knowing what was cut.
         """
         known = _alike(self.tokens, tokens)
+        self.forget(known)
         run = tokens[known : known + _RUN]
         if len(run) == _RUN:
             for start in range(known + 1, len(self.tokens) - _RUN):
@@ -54,9 +67,16 @@ class Memory:
                     length = _alike(self.tokens[start:], tokens[known:])
                     self._move(start, known, length)
                     known += length
+                    self.guessed = self.since = known
                     break
         self.tokens = list(tokens[:known])
         return known
+
+    def forget(self, tokens: int) -> None:
+        """Let what guesses know that there are only so many tokens."""
+        if tokens <= self.since:
+            self.guessed = self.since = tokens
+        self.guessed = min(self.guessed, max(tokens - 1, self.since))
 
     def _move(self, start: int, to: int, length: int) -> None:
         keys = self.keys[:, :, start : start + length]

@@ -1,6 +1,6 @@
 """A model's weights, and what it has read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local import kernels
 from realtime_avatar.thinking.local.activations import Own, own
+from realtime_avatar.thinking.local.draft import Draft
 from realtime_avatar.thinking.local.gguf import Q4_0, Q4_1, Q4_K, Q6_K, Gguf, Tensor
-from realtime_avatar.thinking.local.kernels import MOST, PHASES, Bench, Shape, Weights
+from realtime_avatar.thinking.local.kernels import MOST, PHASES, SPARE, Bench, Shape, Weights
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.local.packing import Packed, pack, unpack
 from realtime_avatar.thinking.local.sharing import counters
@@ -24,7 +25,6 @@ _EXACT: Final = (Q4_0, Q4_1, Q4_K, Q6_K)
 _BEST: Final = 64  # tokens whose likelihoods are computed with the weights as they are
 _COMPARED: Final = 64  # rows of two matrices
 _ALIKE: Final = 0.2  # of the weights: four bits are a tenth off
-_SPARE: Final = 8  # rows behind `MOST`: products are of several tokens at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,20 @@ class Model:
         positions: Tokens that it will read at most.
         threads: That compute.
         spoken: The tokens that it may say.
+        draft: With the weights of what guesses for it.
 
     Raises:
         ValueError: if it is damaged or cannot be computed here.
     """
 
-    def __init__(self, file: Gguf, positions: int, threads: int, spoken: NDArray[np.intp]) -> None:
+    def __init__(
+        self,
+        file: Gguf,
+        positions: int,
+        threads: int,
+        spoken: NDArray[np.intp],
+        draft: Gguf | None = None,
+    ) -> None:
         self.shape = shape = _shape(file, positions)
         self._threads = ThreadPoolExecutor(threads, "local-chat")
         self._embeddings = file.tensor("token_embd.weight")
@@ -87,7 +95,7 @@ class Model:
         self._turns = _turns(file, shape)
         self._weights = _weights(file, shape, positions, self._turns, self._packed)
         asked = (shape.heads + 2 * shape.shared) * shape.head
-        rows = MOST + _SPARE
+        rows = MOST + SPARE
         self._bench = Bench(
             np.zeros((rows, shape.width), np.float32),
             np.zeros((rows, asked), np.float32),
@@ -96,8 +104,13 @@ class Model:
             counters(shape.layers * PHASES + 1),
         )
         self._logits = np.zeros((rows, self._head.rows), np.float32)
-        widest = max(shape.width, shape.inner)
-        self._own = [own(widest, positions, rows) for _ in range(threads)]
+        widest = max(2 * shape.width, shape.inner)
+        self._own = [own(widest, positions + MOST, rows) for _ in range(threads)]
+        self._draft: Draft | None = None
+        if draft:
+            self._draft = Draft(
+                draft, shape, self._weights, self._embeddings, self._threads, self._together
+            )
 
     def close(self) -> None:
         """End its threads. What is computed is computed."""
@@ -121,14 +134,26 @@ class Model:
         bench.x[:count] = unpack(self._embeddings, np.array(tokens))
         bench.counters[:] = 0
         rows = guesses + 1
-        others = [
-            self._threads.submit(self._take_part, own, memory, past, count, rows)
-            for own in self._own[1:]
-        ]
-        self._take_part(self._own[0], memory, past, count, rows)
-        _end(others)
+        self._together(lambda own: self._take_part(own, memory, past, count, rows))
         memory.tokens += tokens
+        memory.hidden[past : past + count] = bench.x[:count]
         return [self._likely(row, bench.x[count - rows + row]) for row in range(rows)]
+
+    def read_on(self, memory: Memory, token: int) -> tuple[list[int], list[Likely]]:
+        """Read a token, and guesses of what follows it.
+
+        Returns:
+            The guesses, and what may follow the token and each of them. What was guessed wrong,
+            and all after it, is to be forgotten: `Memory.tokens` and `Memory.forget`.
+        """
+        guesses = self._draft.guess(memory, token) if self._draft else []
+        return guesses, self.read(memory, [token, *guesses], len(guesses))
+
+    def _together(self, part: Callable[[Own], None]) -> None:
+        """Have all threads take part in something."""
+        others = [self._threads.submit(part, own) for own in self._own[1:]]
+        part(self._own[0])
+        _end(others)
 
     def _take_part(self, own: Own, memory: Memory, past: int, count: int, rows: int) -> None:
         bench, shape = self._bench, self.shape
@@ -210,7 +235,7 @@ def _weights(
         for layer in range(shape.layers):
             parts = [file.tensor(f"blk.{layer}.attn_{name}.bias").floats() for name in "qkv"]
             biases[layer] = np.concatenate(parts)
-    angles = np.arange(positions)[:, None] * turns
+    angles = np.arange(positions + MOST)[:, None] * turns
     return Weights(
         np.array(where, np.int64).reshape(shape.layers, len(_MATRICES), 2),
         np.array(norms, np.float32),
