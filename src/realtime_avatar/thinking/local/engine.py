@@ -64,6 +64,10 @@ class Local:
                     file, options.context, threads, vocabulary.spoken, draft and Gguf(draft)
                 )
                 self.manner = manner.result()
+            # Machine code is made the first time, for 15 s: not while somebody waits for an answer.
+            memory = self._model.memory()
+            self._model.read(memory, [vocabulary.end])
+            self._model.read_on(memory, vocabulary.end)
         except (ValueError, OSError) as error:
             raise ConfigError(f"the model {path} cannot be loaded: {error}") from error
         self.prompts = KeptPrompts(prompts_folder(), path)
