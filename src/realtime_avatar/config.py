@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         recognizer: Engine that hears what they say.
         endpointer: Engine that tells whether they have finished.
         chat: Engine that thinks of an answer, or several: where one has none, the next is asked.
-                "auto" is "local" where the processor can compute it, "llama" elsewhere.
+            "auto" is "local" where the processor can compute it, "llama" elsewhere.
         voice: Who speaks each language: "engine", "engine:speaker", or an enrolled voice's name.
         cloner: Engine that speaks with the voices of people.
         face: Engine that shows the face.

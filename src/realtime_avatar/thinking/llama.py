@@ -19,8 +19,8 @@ from realtime_avatar.engines.registry import Context
 # Sets OMP_WAIT_POLICY, which OpenMP reads once, when it is loaded: before xllamacpp.
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
-from realtime_avatar.errors import CapacityError, ConfigError, EngineError
-from realtime_avatar.thinking.local_model import ModelOptions, Usage, gguf_file
+from realtime_avatar.errors import ConfigError, EngineError
+from realtime_avatar.thinking.local_model import ModelOptions, Usage, full, gguf_file
 from realtime_avatar.thinking.question import check_question
 from realtime_avatar.thinking.read_prompts import ReadPrompts, prompts_folder
 from realtime_avatar.thinking.spoken import GRAMMAR, ends_sentence
@@ -108,9 +108,7 @@ class Llama:
             CapacityError: if there are as many sessions as slots.
         """
         if not self._free:
-            raise CapacityError(
-                f"all {self.options.slots} conversations that the chat can hold are taken", 30
-            )
+            raise full(self.options.slots)
         slot = self._free.pop(0)
         try:
             chat = LlamaChat(self, slot)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from realtime_avatar.errors import ConfigError, ModelMissing
+from realtime_avatar.errors import CapacityError, ConfigError, ModelMissing
 from realtime_avatar.models.store import ModelStore
 
 
@@ -46,6 +46,11 @@ class Usage:
     written: int
     read_ms: float
     write_ms: float
+
+
+def full(slots: int) -> CapacityError:
+    """Return what is raised where there are as many sessions as slots."""
+    return CapacityError(f"all {slots} conversations that the chat can hold are taken", 30)
 
 
 def gguf_file(model: str, store: ModelStore) -> Path:

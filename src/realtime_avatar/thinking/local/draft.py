@@ -27,7 +27,7 @@ from realtime_avatar.thinking.local.kernels import (
     products,
 )
 from realtime_avatar.thinking.local.memory import Memory
-from realtime_avatar.thinking.local.packing import Packed, pack, unpack
+from realtime_avatar.thinking.local.packing import pack, unpack
 from realtime_avatar.thinking.local.sharing import counters
 
 GUESSES: Final = 3
@@ -82,7 +82,7 @@ class Draft:
         )
         asked = (shape.heads + 2 * shape.shared) * shape.head
         self._weights = Weights(
-            np.array([[_place(one) for one in matrices]], np.int64),
+            np.stack([one.place for one in matrices])[None],
             np.stack([self._norms["attn"], self._norms["ffn"]])[None],
             np.zeros((1, asked), np.float32),
             weights.cosines,
@@ -131,7 +131,7 @@ class Draft:
         self._both[:count, shape.width :] = self._normed(hidden, "h")
         bench.counters[:] = 0
         keys, values = memory.guessing
-        fc, head = (np.array(_place(one), np.int64) for one in (self._fc, self._head))
+        fc, head = self._fc.place, self._head.place
         last = bench.x[count - 1 :]
 
         def take_part(own: Own) -> None:
@@ -151,7 +151,3 @@ class Draft:
     def _normed(self, x: NDArray[np.float32], name: str) -> NDArray[np.float32]:
         times = 1 / np.sqrt(np.mean(x * x, -1, keepdims=True) + self._shape.least)
         return x * times * self._norms[name]
-
-
-def _place(matrix: Packed) -> list[int]:
-    return [matrix.bytes.ctypes.data, matrix.bits]

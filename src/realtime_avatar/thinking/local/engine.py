@@ -1,11 +1,11 @@
 """Chats on a model that this processor's cores compute by kernels of our own."""
 
 from codecs import getincrementaldecoder
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import ClassVar, Final, cast
+from typing import ClassVar, Final, TypeVar, cast
 
 import numpy as np
 from anyio import Lock, current_time
@@ -14,7 +14,7 @@ from realtime_avatar.engines.ports import Message
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.engines.tools import Toolbox
-from realtime_avatar.errors import CapacityError, ConfigError, EngineError
+from realtime_avatar.errors import ConfigError, EngineError
 from realtime_avatar.processor import computes_chats
 from realtime_avatar.thinking.local.draft import draft_file
 from realtime_avatar.thinking.local.gguf import Gguf
@@ -23,7 +23,7 @@ from realtime_avatar.thinking.local.manner import Manner, Reply
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.local.model import Likely, Model
 from realtime_avatar.thinking.local.vocabulary import Vocabulary
-from realtime_avatar.thinking.local_model import ModelOptions, Usage, gguf_file
+from realtime_avatar.thinking.local_model import ModelOptions, Usage, full, gguf_file
 from realtime_avatar.thinking.question import check_question
 from realtime_avatar.thinking.read_prompts import prompts_folder
 from realtime_avatar.thinking.spoken import ends_sentence
@@ -31,6 +31,8 @@ from realtime_avatar.thinking.window import Window
 
 _READ: Final = 16  # tokens read between two chances to cancel: 0.2 s on two slow cores
 _THREADS: Final = 8  # more only wait for memory
+
+T = TypeVar("T")
 
 
 class Options(ModelOptions):
@@ -95,9 +97,7 @@ class Local:
             CapacityError: if there are as many sessions as slots.
         """
         if self._open >= self.options.slots:
-            raise CapacityError(
-                f"all {self.options.slots} conversations that the chat can hold are taken", 30
-            )
+            raise full(self.options.slots)
         self._open += 1
         try:
             chat = LocalChat(self)
@@ -109,24 +109,25 @@ class Local:
 
     def memory(self) -> Memory:
         """Return a session's memory."""
-        if self._closed:
-            raise EngineError("chat", "the engine has been closed")
-        return self._model.memory()
+        return self._loaded().memory()
 
     async def read(self, memory: Memory, tokens: Sequence[int]) -> Likely:
         """Read at most a few tokens; sessions take turns. Return what may follow."""
-        async with self._turn:
-            if self._closed:
-                raise EngineError("chat", "the engine has been closed")
-            (likely,) = await step(partial(self._model.read, memory, tokens))
-            return likely
+        (likely,) = await self._compute(lambda model: model.read(memory, tokens))
+        return likely
 
     async def read_on(self, memory: Memory, token: int) -> tuple[list[int], list[Likely]]:
         """Read a token, and guesses of what follows it; see `Model.read_on`."""
+        return await self._compute(lambda model: model.read_on(memory, token))
+
+    async def _compute(self, work: Callable[[Model], T]) -> T:
         async with self._turn:
-            if self._closed:
-                raise EngineError("chat", "the engine has been closed")
-            return await step(partial(self._model.read_on, memory, token))
+            return await step(partial(work, self._loaded()))
+
+    def _loaded(self) -> Model:
+        if self._closed:
+            raise EngineError("chat", "the engine has been closed")
+        return self._model
 
 
 class LocalChat:

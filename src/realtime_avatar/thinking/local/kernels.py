@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local.activations import exp, normed, plain
-from realtime_avatar.thinking.local.dots import ROWS, TOKENS, product
+from realtime_avatar.thinking.local.dots import BYTES, ROWS, TOKENS, product
 from realtime_avatar.thinking.local.sharing import done, take, wait
 
 MOST: Final = 32
@@ -32,6 +32,7 @@ _jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error
 _one_4, _two_4, _four_4 = (product(4, tokens) for tokens in (1, 2, 4))
 _one_6, _two_6, _four_6 = (product(6, tokens) for tokens in (1, 2, 4))
 _GROUP: Final = TOKENS[-1]
+_BYTES_4, _BYTES_6 = BYTES[4], BYTES[6]
 _most_4, _most_6 = product(4, _GROUP), product(6, _GROUP)
 
 
@@ -121,7 +122,7 @@ def _panel(place: Any, width: int, panel: int, own: Any, tokens: int, out: int, 
         scales = own.scales.ctypes.data + first * every
         at = out + first * step
         if place[1] == 4:
-            weights = place[0] + panel * blocks * 320
+            weights = place[0] + panel * blocks * _BYTES_4
             sums = own.sums_32.ctypes.data + first * every
             if left == 1:
                 _one_4(weights, blocks, x, row, scales, sums, every, at, step)
@@ -136,7 +137,7 @@ def _panel(place: Any, width: int, panel: int, own: Any, tokens: int, out: int, 
                 _most_4(weights, blocks, x, row, scales, sums, every, at, step)
                 first += _GROUP
         else:
-            weights = place[0] + panel * blocks * 576
+            weights = place[0] + panel * blocks * _BYTES_6
             sums = own.sums_16.ctypes.data + first * every * 2
             if left == 1:
                 _one_6(weights, blocks, x, row, scales, sums, every, at, step)

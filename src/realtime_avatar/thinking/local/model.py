@@ -90,7 +90,7 @@ class Model:
         head = self._threads.submit(pack, rough, filled)
         self._packed = list(self._threads.map(packed, names))
         self._head = head.result()
-        self._place = np.array([self._head.bytes.ctypes.data, self._head.bits], np.int64)
+        self._place = self._head.place
         self._norm = file.tensor("output_norm.weight").floats().copy()
         self._turns = _turns(file, shape)
         self._weights = _weights(file, shape, positions, self._turns, self._packed)
@@ -225,7 +225,7 @@ def _turns(file: Gguf, shape: Shape) -> NDArray[np.float64]:
 def _weights(
     file: Gguf, shape: Shape, positions: int, turns: NDArray[np.float64], packed: list[Packed]
 ) -> Weights:
-    where = [[one.bytes.ctypes.data, one.bits] for one in packed]
+    where = np.stack([one.place for one in packed])
     norms = [
         [file.tensor(f"blk.{layer}.{name}_norm.weight").floats() for name in ("attn", "ffn")]
         for layer in range(shape.layers)
@@ -237,7 +237,7 @@ def _weights(
             biases[layer] = np.concatenate(parts)
     angles = np.arange(positions + MOST)[:, None] * turns
     return Weights(
-        np.array(where, np.int64).reshape(shape.layers, len(_MATRICES), 2),
+        where.reshape(shape.layers, len(_MATRICES), 2),
         np.array(norms, np.float32),
         biases,
         np.cos(angles).astype(np.float32),

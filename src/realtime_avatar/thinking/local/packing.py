@@ -36,6 +36,11 @@ class Packed:
         """Numbers out."""
         return self.bytes.shape[0] * ROWS
 
+    @property
+    def place(self) -> NDArray[np.int64]:
+        """Where kernels find it: its address and bits. It is not kept alive by that."""
+        return np.array([self.bytes.ctypes.data, self.bits], np.int64)
+
 
 def pack(tensor: Tensor, rows: NDArray[np.intp] | None = None) -> Packed:
     """Pack a matrix, or some of its rows. The lock of Python is not held meanwhile.
@@ -87,7 +92,7 @@ def _half(halves: Any, row: Any, at: int) -> float:
 @_jit
 def _four(row: Any, kind: int, halves: Any, block: int, weights: Any) -> tuple[float, float]:
     """Read a block of 32 weights of four bits; return its scale and least value."""
-    if kind == 12:  # Q4_K
+    if kind == Q4_K:
         start, at = block // 8 * 144, block % 8
         scale, least = _half(halves, row, start), _half(halves, row, start + 2)
         bits = start + 4
@@ -100,10 +105,10 @@ def _four(row: Any, kind: int, halves: Any, block: int, weights: Any) -> tuple[f
         for number in range(32):
             weights[number] = (row[first + number] >> shift) & 15
         return scale * times, -least * minus
-    start = block * (20 if kind == 3 else 18)  # Q4_1, Q4_0
+    start = block * (20 if kind == Q4_1 else 18)
     scale = _half(halves, row, start)
-    least = _half(halves, row, start + 2) if kind == 3 else -8 * scale
-    first = start + (4 if kind == 3 else 2)
+    least = _half(halves, row, start + 2) if kind == Q4_1 else -8 * scale
+    first = start + (4 if kind == Q4_1 else 2)
     for number in range(16):
         weights[number] = row[first + number] & 15
         weights[number + 16] = row[first + number] >> 4
@@ -122,7 +127,7 @@ def _scale_6(row: Any, halves: Any, sixteen: int) -> float:
 @_jit
 def _numbers(row: Any, kind: int, halves: Any, block: int, out: Any) -> None:
     """Read a block of 32 weights of more than four bits."""
-    if kind == 14:  # Q6_K
+    if kind == Q6_K:
         start, at = block // 8 * 210, block % 8
         half, quarter = at // 4, at % 4
         low, high = start + half * 64 + quarter % 2 * 32, start + 128 + half * 32
@@ -163,7 +168,7 @@ def _pack_6(raw: Any, kind: int, halves: Any, out: Any, scales: Any) -> None:
             for half in range(2):
                 part = numbers[16 * half : 16 * half + 16]
                 scale = np.float32(0)
-                if kind == 14:
+                if kind == Q6_K:
                     scale = _scale_6(raw[row], halves, 2 * block + half)
                 else:
                     scale = np.abs(part).max() / 31
@@ -182,7 +187,7 @@ def _unpack(raw: Any, kind: int, halves: Any, out: Any) -> None:
     numbers = np.empty(32, np.float32)
     for row in range(raw.shape[0]):
         for block in range(out.shape[1] // 32):
-            if kind in (2, 3, 12):
+            if kind in (Q4_0, Q4_1, Q4_K):
                 scale, least = _four(raw[row], kind, halves, block, weights)
                 for number in range(32):
                     out[row, block * 32 + number] = scale * weights[number] + least
