@@ -104,7 +104,7 @@ def opened(path: Path, threads: int = 2) -> tuple[Gguf, Model]:
 
 def plain(file: Gguf) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in file._places:
+    for name in file:
         one = file.tensor(name)
         rows = np.arange(one.rows.shape[0])
         found[name] = one.floats() if one.type == F32 else unpack(one, rows).astype(np.float64)

@@ -1,10 +1,9 @@
 """Lets the model make up conversations, on which a draft head is trained and measured.
 
-    python make_data.py folder conversations.json --seconds 200
+    python make_data.py model.gguf conversations.json --seconds 200
 
-The folder holds what pack.py made (the pieces joined as `model.bin`) and `systems.json`, the
-system prompts by language. Questions: the model continues a user's turn, whose topic and first
-words are drawn from seeds.py; replies: it answers under the avatar's own system prompt.
+Questions: the model continues a user's turn, whose topic and first words are drawn from seeds.py;
+replies: it answers under the avatar's own system prompt.
 """
 
 import argparse
@@ -19,6 +18,10 @@ from held_out import QUESTIONS
 from seeds import FOLLOW_UPS, HINTS, OPENERS, TOPICS, words
 from target import IM_END, Cache, Config, Target, generate
 from tokenizers import Tokenizer
+
+from realtime_avatar.thinking.local.gguf import Gguf
+from realtime_avatar.thinking.local.vocabulary import Vocabulary
+from realtime_avatar.thinking.persona import Persona, system_prompt
 
 SHARES = {"en": 0.4, "zh": 0.3, "es": 0.3}
 HELD_OUT = 300
@@ -146,7 +149,7 @@ def fresh() -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=200)
     parser.add_argument("--batch", type=int, default=2048)
@@ -156,9 +159,10 @@ def main() -> None:
     torch.manual_seed(1)
     torch.backends.cuda.matmul.allow_tf32 = True
     config = Config(2, 64, 4, 2, 128)
-    target = Target.random(config) if args.toy else Target.load(args.folder, args.device)
-    tokenizer = Tokenizer.from_file(str(args.folder / "tokenizer.json"))
-    systems = json.loads((args.folder / "systems.json").read_text())
+    target = Target.random(config) if args.toy else Target.load(args.model, args.device)
+    tokenizer = Vocabulary(Gguf(args.model)).tokenizer
+    tokenizer.encode_special_tokens = False
+    systems = {language: system_prompt(Persona(), language) for language in SHARES}
     makers = {
         language: Maker(target, tokenizer, language, systems[language]) for language in SHARES
     }

@@ -1,14 +1,16 @@
 """Qwen2 in torch, enough to generate in large batches and to read off hidden states."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from header import dequantise
 from torch import Tensor
 from torch.nn import functional
+
+from realtime_avatar.thinking.local.gguf import F32, Gguf
+from realtime_avatar.thinking.local.packing import unpack
 
 IM_START, IM_END, NEWLINE = 151644, 151645, 198
 MASKED = -30000.0
@@ -103,20 +105,17 @@ class Target:
         return self.embedding.device
 
     @classmethod
-    def load(cls, folder: Path, device: str) -> "Target":
-        """Load the joined pieces `model.bin` with their `index.json` (see pack.py)."""
-        index = json.loads((folder / "index.json").read_text())
-        path = folder / "model.bin"
-        data = torch.from_file(str(path), size=path.stat().st_size, dtype=torch.uint8)
-        weights = {}
-        for name, entry in index.items():
-            raw = data[entry["offset"] : entry["offset"] + entry["size"]]
-            if len(raw) < entry["size"]:
-                print("left out:", name)
+    def load(cls, model: Path, device: str) -> "Target":
+        """Load a GGUF file."""
+        file, weights = Gguf(model), {}
+        for name in file:
+            tensor = file.tensor(name)
+            if tensor.type == F32:
+                weights[name] = torch.tensor(tensor.floats(), device=device)[None]
                 continue
-            weight = dequantise(raw.to(device), entry["type"], entry["shape"][0])
-            keep = name == "output.weight" or entry["type"] == 0
-            weights[name] = weight if keep else weight.to(torch.bfloat16)
+            numbers = unpack(tensor, np.arange(tensor.rows.shape[0]))
+            weight = torch.from_numpy(numbers).to(device)
+            weights[name] = weight if name == "output.weight" else weight.to(torch.bfloat16)
         return cls(Config(), weights, torch.bfloat16)
 
     @classmethod

@@ -1,6 +1,6 @@
 """Trains a draft head on what make_data.py made, and measures it.
 
-    python train.py folder conversations.json out --seconds 300
+    python train.py model.gguf conversations.json out --seconds 300
 
 `out` gets `head.pt` (weights and draft vocabulary), `report.json` and `examples.pt`.
 """
@@ -387,7 +387,7 @@ def examples(trainer: Trainer, corpus: Corpus, ids: dict[str, list[int]]) -> lis
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=300)
@@ -409,7 +409,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = True
     begun = time.time()
     config = Config(2, 64, 4, 2, 128) if args.toy else Config()
-    target = Target.random(config) if args.toy else Target.load(args.folder, args.device)
+    target = Target.random(config) if args.toy else Target.load(args.model, args.device)
     data = json.loads(args.data.read_text())
     kinds = list(data["prefixes"])
     with torch.no_grad():

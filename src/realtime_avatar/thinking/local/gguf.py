@@ -5,6 +5,7 @@ Source: the specification in ggml-org/ggml, docs/gguf.md.
 
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import ACCESS_READ, MADV_DONTNEED, mmap
 from pathlib import Path
@@ -87,6 +88,9 @@ class Gguf:
             raise ValueError(f"it is damaged: {error}") from error
         align = self.about.get("general.alignment", 32)
         self._start = math.ceil(self._at / align) * align
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
