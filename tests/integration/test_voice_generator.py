@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.byte_convolution import supported
+from realtime_avatar.voice.delivery import FRAME
 from realtime_avatar.voice.kokoro import find_voices
 from realtime_avatar.voice.kokoro_generator import Generator, fourier_basis, transformed
 from realtime_avatar.voice.kokoro_model import DURATIONS, OnnxSynthesiser
@@ -68,6 +69,30 @@ def test_it_says_what_onnx_runtime_says(
     # Bytes of one go into sums that are bytes again, 48 times: a sample is not the same one.
     assert np.corrcoef(wave, reference)[0, 1] > 0.97
     assert np.sqrt(np.mean((spectrum(wave) - spectrum(reference)) ** 2)) < 3  # dB
+
+
+def test_silence_around_what_is_said_is_left_out(
+    model: bytes, inputs: dict[str, NDArray[Any]]
+) -> None:
+    mine = Generator(model, DURATIONS, 2)
+    try:
+        whole, all_of_it = mine.run(inputs, options())
+        symbols = inputs["tokens"].shape[1] - 2
+        wave, durations = mine.run(inputs, options(), range(1, symbols))  # but for the full stop
+    finally:
+        mine.close()
+    left_out = all_of_it - durations
+    assert left_out[0, 0] > 0 < left_out[0, -3:].sum()
+    assert not left_out[0, 1:-3].any()
+    assert len(wave) == durations.sum() * FRAME < len(whole)
+    begin = left_out[0, 0] * FRAME
+
+    def envelope(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.abs(sound[: len(sound) // FRAME * FRAME]).reshape(-1, FRAME).max(axis=1)
+
+    before, after = envelope(whole[begin : begin + len(wave)]), envelope(wave)
+    assert np.corrcoef(before, after)[0, 1] > 0.95  # as long, and in the same place
+    assert after[:2].max() < 0.02 > after[-2:].max()  # nothing of it is missing
 
 
 def test_it_stops_between_two_blocks_and_goes_on_with_the_next(

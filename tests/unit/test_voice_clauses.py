@@ -98,6 +98,26 @@ def test_the_first_clause_comes_early(text: str, first: str):
     assert texts(text, Pace(first=15, hurry=60))[0] == first
 
 
+def halves(text: str, char: str) -> bool:
+    """Words of two characters."""
+    return len(text) % 2 == 0
+
+
+def test_chinese_is_cut_between_words_where_they_are_known():
+    pace = Pace(first=15, subject=12, hurry=27, later=30, growth=3, word_ends=halves)
+    text = "今天天气晴朗适合散步买菜朋友" * 3
+    first, second, *rest = texts(text, pace)
+    assert first == "今天天气晴朗适合散步"  # the first of an even length over nine
+    assert second == text[10:42]  # may be three times as long, and has nothing to be cut at before
+    assert not rest
+
+
+def test_no_clause_begins_with_a_comma():
+    pace = Pace(first=15, hurry=27)
+    for count in range(5, 20):
+        assert not any(text.startswith("，") for text in texts("好" * count + "，真好。", pace))
+
+
 def test_a_number_is_not_cut_from_its_word():
     text = "Miguel de Cervantes nació en Alcalá de Henares en el siglo XVI."
     assert texts(text, Pace(first=15, hurry=48)) == [text]

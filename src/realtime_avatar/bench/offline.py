@@ -35,7 +35,7 @@ class Bar:
         return None if self.value is None else self.value <= self.limit
 
 
-_ANSWERS = ("en", "zh", "es")
+_ANSWERS = {"en": "English", "zh": "Chinese", "es": "Spanish"}
 _BARS: list[tuple[Bar, Callable[[Any], float]]] = [
     (Bar("recognizer", "recogniser, real-time factor on 11 s", 0.15), lambda r: r["factor"]),
     (Bar("recognizer", "recogniser, wrong words on three clips", 1), lambda r: r["wrong"]),
@@ -52,11 +52,20 @@ _BARS: list[tuple[Bar, Callable[[Any], float]]] = [
         for language in _ANSWERS
     ),
     (Bar("face", "face on one core, ms a frame at 512x512", 12), lambda r: r["512"]["ms"]),
-    (
-        Bar("answers", "answer in English, finished after, of its duration", 1.2),
-        lambda r: r["en"]["ratio"],
+    *(
+        (
+            Bar("answers", f"answer in {name}, finished after, of its duration", 1.2),
+            lambda r, language=language: r[language]["ratio"],
+        )
+        for language, name in _ANSWERS.items()
     ),
-    (Bar("answers", "first picture, English, s", 1.5), lambda r: r["en"]["first_picture"]),
+    *(
+        (
+            Bar("answers", f"first picture, {name}, s", 1.5),
+            lambda r, language=language: r[language]["first_picture"],
+        )
+        for language, name in _ANSWERS.items()
+    ),
     (Bar("answers", "peak memory, GiB", 4), lambda r: r["memory"] / GIB),
     *(
         (

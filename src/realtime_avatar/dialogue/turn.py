@@ -23,8 +23,9 @@ T = TypeVar("T")
 
 # Queue bounds: all that an interruption can waste, and all the memory that a fast stage
 # can fill. A voice that speaks a clause at a time needs 4 s in chunks of 200 ms to have no
-# gaps. A shot of 512x512 is 0.8 MB.
-TOKENS, CHUNKS, SHOTS = 32, 20, 5
+# gaps. A shot of 512x512 is 0.8 MB. Words are few: a model that thinks on while a voice
+# computes its first clause takes half of the processor from it.
+TOKENS, CHUNKS, SHOTS = 4, 20, 5
 
 UNREADABLE = "the voice cannot read this text: it has none of the letters that it knows"
 

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from functools import cache
 from typing import Any, Final
 
 import platformdirs
@@ -13,6 +14,10 @@ _PUNCTUATION: Final = str.maketrans({
     "《": "“", "》": "”", "「": "“", "」": "”", "『": "“", "』": "”", "【": "“", "】": "”",
     "（": "(", "）": ")", "·": " ",
 })  # fmt: skip
+
+
+_WORD: Final = 6
+"""Characters of a word that are looked back for."""
 
 
 def phonemiser() -> Phonemiser:
@@ -34,6 +39,21 @@ def phonemiser() -> Phonemiser:
     return phonemise
 
 
+def word_ends(text: str, char: str) -> bool:
+    """Tell whether a word ends between a text, not empty, and the character that follows it.
+
+    What comes after that is not known yet, so that it does not where a word of the dictionary
+    has begun and is not complete.
+    """
+    tokenizer, _ = _load()
+    counts: dict[str, int] = tokenizer.FREQ  # 0 for beginnings that are no words
+    begins = range(max(len(text) - _WORD, 0), len(text))
+    if any(counts.get(text[at:] + char) == 0 for at in begins):
+        return False
+    return tokenizer.lcut(text + char)[-1] == char
+
+
+@cache
 def _load() -> tuple[Any, Any]:
     with warnings.catch_warnings():
         # jieba asks for the deprecated pkg_resources and has invalid escapes in its strings.

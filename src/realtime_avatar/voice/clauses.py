@@ -7,9 +7,10 @@ exactly. A boundary is decided when the first character after its white space is
 """
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 from typing import Final
 
 from realtime_avatar.errors import InputError
@@ -62,6 +63,9 @@ class Pace:
         longest: Most letters of any clause.
         eager: Letters of a clause that are worth beginning with before it is whole; 0 for
             voices that cannot go on in the midst of a clause.
+        growth: How many times as long as all before it a later clause may be that has no comma.
+        word_ends: Tells whether a word ends between a text and the character after it, of a
+            script without spaces; if None, words may end anywhere in one.
     """
 
     first: int = 15
@@ -70,6 +74,8 @@ class Pace:
     later: int = 60
     longest: int = 240
     eager: int = 0
+    growth: float = inf
+    word_ends: Callable[[str, str], bool] | None = None
 
 
 AHEAD: Final = 2
@@ -103,14 +109,21 @@ _CONJUNCTIONS: Final = (
 _LEANING: Final = (  # on the next word: no breath after them
     " a an the of to in on at by my your his her our their this these is are was i "
     "el la los las un una unos unas de del al en a por su sus mi mis tu tus este esta es son "
+    "是 在 由 被 把 将 对 从 向 和 与 及 或 为 以 于 到 给 让 使 用 按 比 像 有 这 那 每 各 第 "
+    "不 没 没有 很 最 更 太 非常 都 也 就 还 又 才 再 已 已经 正在 会 能 可以 要 一 两 个 一个 上 "
+    "以后 以前 因为 如果 虽然 但是 而且 所以 "
 )
 _VERBS: Final = (  # a long subject may have come to its end before them
     " is are was were has have had can could will would should may might "
     "es son era eran fue fueron está están tiene tienen ha han puede pueden 是 "
 )
 _PRONOUNS: Final = " i you he she it we they there that this which who what que yo tú él ella eso "
-_NOT_VERBS: Final = re.compile(r"[但就可还不也都正总算于若只要凡或倒真更]是$|是.*是$")
+_NOT_VERBS: Final = re.compile(r"[但就可还不也都正总算于若只要凡或倒真更以的]是$|是.*是$")
 _HAN_ENDS: Final = "的"
+_HAN_SUFFIXES: Final = frozenset("的地得了着过们吗呢吧啊呀嘛上下里中内外间前后时之等以你您我他她它")
+"""They belong to the word before them, or are an object after which little follows."""
+_COUNTS: Final = re.compile("(?:^|的)[一二两三四五六七八九十百千几数这那每各某第].?$|[0-9]$")
+"""What so ends leans on the next word."""
 
 _INITIAL: Final = re.compile(r"(?:^|[\s.(])[^\W\d_]$")
 _ADDRESS: Final = re.compile(r"://|www\.|@|^[/~][\w.]")
@@ -193,13 +206,28 @@ class Cutter:
 
     def _before(self, char: str) -> list[Clause]:
         """Cut what comes before a visible character, where it is time to."""
-        last = self._text[-1]
-        starts_word = last.isspace() or _is_han(char) or _is_han(last)
+        starts_word = self._starts_word(char)
         found = self._end(char, starts_word=starts_word)
         clauses = [self._cut(*found)] if found else []
         if starts_word:
             self._word = len(self._text)
         return clauses
+
+    def _starts_word(self, char: str) -> bool:
+        last = self._text[-1]
+        if last.isspace():
+            return True
+        if char in _SHUTS:
+            return False
+        if _is_han(last) != _is_han(char):
+            return True
+        if not _is_han(char):
+            return False
+        ends = self._pace.word_ends
+        if not ends:
+            return True
+        leans = char in _HAN_SUFFIXES or (last in _HAN_ENDS and char == "是")
+        return not leans and ends(self._text, char)
 
     def _end(self, char: str, *, starts_word: bool) -> tuple[int, Ending] | None:
         """Return where the clause before `char` ends, and how, if it is time to."""
@@ -209,7 +237,7 @@ class Cutter:
             return here, boundary
         if self._said:
             soft = min(max(self._pace.later, self._said), self._pace.longest)
-            hard = self._pace.longest
+            hard = min(max(self._pace.growth * self._said, soft), self._pace.longest)
         else:
             soft, hard = self._pace.hurry * 2 // 3, self._pace.hurry
         if boundary == Ending.COMMA:
@@ -225,8 +253,9 @@ class Cutter:
             return self._word, Ending.WORD
         if self._letters > soft and self._word and word in _CONJUNCTIONS:
             return self._word, Ending.WORD
-        room = soft if self._text[-1] in _HAN_ENDS else hard
-        if word in _LEANING or char.isupper() or char.isdigit():  # siglo XVI, room 214, New York
+        room = hard * 3 // 4 if self._text[-1] in _HAN_ENDS else hard
+        leans = word in _LEANING or _COUNTS.search(word.strip())
+        if leans or char.isupper() or char.isdigit():  # siglo XVI, room 214, New York
             room += 20
         return (here, Ending.WORD) if self._letters > room else None
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.runtime import onnx_session
 from realtime_avatar.voice.byte_convolution import ROWS, WIDE, Packed, convolve, packed
+from realtime_avatar.voice.delivery import FRAME
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, narrowed, with_products
 from realtime_avatar.voice.onnx_parts import Model
 from realtime_avatar.voice.snake import quantise, snake, statistics
@@ -26,6 +27,13 @@ _STAGES: Final = (("resblocks.0", "resblocks.1", "resblocks.2"),
                   ("resblocks.3", "resblocks.4", "resblocks.5"))  # fmt: skip
 _PASSES: Final = 6  # of a block: three times one with a dilation and one without
 _VARIANCE: Final = 1e-5  # added, as by the model
+_BEFORE: Final = 9
+"""Frames of 25 ms before the first symbol: it is heard up to four of them early."""
+_WORTH: Final = 12
+"""Frames of silence that are worth leaving out: what is normalised without them comes out a little
+otherwise."""
+_AFTER: Final = 10
+"""Frames after the last has begun: it is over after five, and a pause is in it."""
 
 Array = NDArray[np.float32]
 
@@ -87,19 +95,27 @@ class Generator:
         self._last = session((means[1],), ("audio",))
         self._workers = ThreadPoolExecutor(threads, "kokoro")
 
-    def run(self, inputs: dict[str, NDArray[Any]], run: Any) -> tuple[Array, NDArray[np.int64]]:
+    def run(
+        self, inputs: dict[str, NDArray[Any]], run: Any, said: range | None = None
+    ) -> tuple[Array, NDArray[np.int64]]:
         """Return wave and durations.
 
         Args:
             inputs: Of the model.
             run: ONNX Runtime's RunOptions: where it is told to terminate.
+            said: Which of the tokens are heard. Most of the silence before and after them is
+                left out, of the durations too.
 
         Raises:
             InterruptedError: if it was.
         """
         found = self._first.run(self._outputs, inputs, run)
-        durations, wide = found[0], _moments(found[1])
-        spectrum = transformed(found[2].ravel(), self._basis, self._hop)
+        durations, (first, last) = _heard(found[0], said)
+        size = found[1].shape[2] // int(found[0].sum())
+        wide = _moments(found[1][:, :, first * size : last * size])
+        margin = found[2].size - found[0].sum() * FRAME
+        excitation = found[2].ravel()[first * FRAME : last * FRAME + margin]
+        spectrum = transformed(excitation, self._basis, self._hop)
         noise = [
             _moments(array) for array in self._noise.run(None, {self._spectrum: spectrum}, run)
         ]
@@ -136,6 +152,21 @@ class Generator:
     def close(self) -> None:
         """Let go of the threads."""
         self._workers.shutdown(wait=False)
+
+
+def _heard(
+    durations: NDArray[np.int64], said: range | None
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
+    """Return the durations of what is to be computed, and its first and last frame."""
+    bounds = np.concatenate(([0], np.cumsum(durations[0])))
+    whole = int(bounds[-1])
+    if said is None:
+        return durations, (0, whole)
+    first = max(int(bounds[said.start]) - _BEFORE, 0)
+    last = min(int(bounds[said.stop - 1]) + _AFTER, whole)
+    if last - first > whole - _WORTH:
+        return durations, (0, whole)
+    return np.diff(np.clip(bounds, first, last))[None], (first, last)
 
 
 def fourier_basis(window: NDArray[Any]) -> Array:

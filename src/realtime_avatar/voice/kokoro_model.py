@@ -19,8 +19,16 @@ class Synthesiser(Protocol):
     """Computes what Kokoro says: wave, and how many frames each symbol takes."""
 
     def run(
-        self, inputs: dict[str, NDArray[Any]], run: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+        self, inputs: dict[str, NDArray[Any]], run: Any, said: range | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return wave and durations.
+
+        Args:
+            inputs: Of the model.
+            run: By which it is told to terminate; see `run_options`.
+            said: Which of the tokens are heard: silence around them may be left out.
+        """
+        ...
 
     def close(self) -> None: ...
 
@@ -33,9 +41,9 @@ class OnnxSynthesiser:
         self._session = onnx_session(parts, threads)
 
     def run(
-        self, inputs: dict[str, NDArray[Any]], run: Any
+        self, inputs: dict[str, NDArray[Any]], run: Any, said: range | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return wave and durations."""
+        """Return wave and durations, with all silence."""
         wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
         return wave, durations
 
