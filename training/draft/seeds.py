@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (lists of words)
-"""What people may talk about with an avatar: topics, first words of questions, follow-ups."""
+"""What people may say to an avatar: topics, first words, follow-ups, sentences of books."""
 
 HINTS = {
     "en": "You are a friendly voice assistant. The user talks with you about {}. The user speaks "
@@ -34,6 +34,24 @@ the skin|hair|teeth|eyes and glasses|getting older|time management|habits|goals 
 small talk|how the assistant feels|who the assistant is|what the assistant can do|good morning
 good night|a bad day|good news|a secret|advice on a decision|weekend plans|a story for children
 the difference between two things|how something is made|why something happens|how to fix something
+a broken washing machine|a lost key|being late|a traffic jam|a new haircut|a headache at work|pets at home
+the neighbour's noise|a walk in the park|a cup of tea in the evening|a film from last night|a good book
+a family dinner|a phone call with grandma|a holiday that is over|feeling homesick|a first day at work
+learning to drive|learning to swim|learning to cook|a school trip|a lost friend|a new friend|a baby's sleep
+lions|elephants|bears|wolves|foxes|sharks|bees|butterflies|spiders|snakes|penguins|owls|trees|mushrooms
+flowers|rivers|lakes|islands|deserts|rain|snow|thunder|wind|the seasons|the calendar|clocks and time
+maps|money and banks|insurance|renting a flat|the post office|the police|the fire brigade|hospitals
+doctors|dentists|medicine|broken bones|fever|the stomach|sport for old people|sitting too long|posture
+London|Paris|Rome|Berlin|New York|Tokyo|Mexico|Canada|Russia|Turkey|Greece|Ireland|Norway|Egypt
+kings and queens|castles|pirates|knights|the Vikings|the Industrial Revolution|the Cold War|Napoleon
+Shakespeare|Mozart|Beethoven|Leonardo da Vinci|Marie Curie|Isaac Newton|Charles Darwin|Gandhi|Jane Austen
+Sherlock Holmes|detective stories|ghost stories|love stories|adventure novels|the theatre tonight|museums
+paint and colours|clay and pottery|woodwork|sewing|furniture|lamps|kitchens|bathrooms|windows|heating
+glass|paper|plastic|steel|gold|diamonds|oil|wind power|solar panels|recycling|water|salt|sugar|bread|cheese
+eggs|rice|potatoes|tomatoes|apples|bananas|lemons|onions and garlic|pancakes|pizza|pasta|curry|salads|cakes
+ice cream|wine|beer|juice|how to be polite|saying sorry|saying thank you|saying goodbye|making a speech
+writing a letter|a diary|a shopping list|planning a day|a to-do list|waking up early|naps|silence|patience
+courage|honesty|luck|time|beauty|freedom|the future|the past|life on other planets|numbers|geometry|words
 """,
     "zh": """
 做晚饭|做面包|早餐|煲汤|素食|咖啡|喝茶|巧克力|水果|火锅|饺子|面条|炒菜|甜点|减肥|健康饮食|维生素
@@ -50,6 +68,15 @@ the difference between two things|how something is made|why something happens|ho
 急救|过敏|皮肤|头发|牙齿|眼睛和眼镜|变老|时间管理|习惯|新年目标|闲聊|助手的心情|助手是谁
 助手会做什么|早上好|晚安|糟糕的一天|好消息|秘密|做决定的建议|周末计划|给孩子讲故事|两样东西的区别
 东西是怎么做的|事情为什么发生|怎么修东西|交通|天文|植物|森林|河流|沙漠|环保|垃圾分类|中医|茶文化
+洗衣机坏了|钥匙丢了|迟到|堵车|剪头发|加班|家里的宠物|邻居太吵|在公园散步|晚上喝茶|昨晚的电影|一本好书|家庭聚餐
+给奶奶打电话|假期结束了|想家|第一天上班|学开车|学游泳|学做饭|春游|老朋友|新朋友|宝宝睡觉|狮子|大象|熊|狼|狐狸
+鲨鱼|蜜蜂|蝴蝶|蜘蛛|蛇|企鹅|猫头鹰|大树|蘑菇|花|湖泊|岛屿|下雨|下雪|打雷|刮风|四季|日历|时间和钟表|地图|钱和银行
+保险|租房子|快递|警察|消防|医院|医生|牙医|吃药|骨折|发烧|肠胃|老人运动|久坐|上海|广州|成都|西安|杭州|香港|台湾|伦敦
+巴黎|罗马|纽约|东京|俄罗斯|印度|韩国|泰国|埃及|皇帝|古代战争|三国|水浒|西游记|红楼梦|孔子|老子|李白|杜甫|苏轼|鲁迅
+成吉思汗|郑和|长城|故宫|兵马俑|牛顿|达尔文|爱迪生|居里夫人|贝多芬|莫扎特|达芬奇|莎士比亚|侦探小说|鬼故事|爱情故事
+武侠小说|博物馆|颜色|陶瓷|木工|缝纫|家具|灯|厨房|浴室|窗户|暖气|玻璃|纸|塑料|钢铁|黄金|钻石|石油|风力发电|太阳能
+水|盐|糖|鸡蛋|米饭|土豆|西红柿|苹果|香蕉|柠檬|葱姜蒜|包子|披萨|沙拉|蛋糕|冰淇淋|白酒|啤酒|果汁|礼貌|道歉|感谢|告别
+演讲|写信|日记|购物清单|安排一天|早起|午睡|安静|耐心|勇气|诚实|运气|美|自由|未来|过去|外星生命|数字|几何|汉字|方言
 """,
     "es": """
 hacer la cena|hacer pan|el desayuno|la sopa|la comida vegetariana|el café|el té|el chocolate|la fruta
@@ -80,6 +107,28 @@ los propósitos del año|charlar un rato|cómo se siente el asistente|quién es 
 qué sabe hacer el asistente|los buenos días|las buenas noches|un mal día|una buena noticia|un secreto
 un consejo para decidir|planes de fin de semana|un cuento para niños|la diferencia entre dos cosas
 cómo se hace algo|por qué pasa algo|cómo arreglar algo|el reciclaje|los ríos|el desierto|los bosques
+una lavadora rota|una llave perdida|llegar tarde|un atasco|un corte de pelo|las mascotas en casa
+el ruido del vecino|un paseo por el parque|una taza de té por la noche|la película de anoche|un buen libro
+una cena en familia|una llamada a la abuela|el fin de las vacaciones|echar de menos mi país
+el primer día de trabajo|aprender a conducir|aprender a nadar|aprender a cocinar|una excursión
+un viejo amigo|un nuevo amigo|el sueño del bebé|los leones|los elefantes|los osos|los lobos|los zorros
+los tiburones|las abejas|las mariposas|las arañas|las serpientes|los pingüinos|los búhos|los árboles
+las setas|las flores|los ríos|los lagos|las islas|los desiertos|la lluvia|la nieve|los truenos|el viento
+las estaciones|el calendario|los relojes y el tiempo|los mapas|el dinero y los bancos|los seguros
+alquilar un piso|el correo|la policía|los bomberos|los hospitales|los médicos|el dentista|las medicinas
+la fiebre|el estómago|el deporte para mayores|estar sentado mucho tiempo|Madrid|Barcelona|Sevilla|Londres
+París|Roma|Nueva York|Tokio|Cuba|Colombia|Chile|Rusia|Grecia|Egipto|los reyes y las reinas|los castillos
+los piratas|los caballeros|los vikingos|la Revolución Industrial|Napoleón|Cristóbal Colón|Cervantes
+García Lorca|Picasso|Velázquez|Goya|Gaudí|Frida Kahlo|Mozart|Beethoven|Leonardo da Vinci|Marie Curie|Newton
+Darwin|Simón Bolívar|las novelas policíacas|los cuentos de fantasmas|las historias de amor|las aventuras
+los museos|la pintura y los colores|la cerámica|la carpintería|coser|los muebles|la cocina|el baño
+las ventanas|la calefacción|el vidrio|el papel|el plástico|el acero|el oro|los diamantes|el petróleo
+la energía del viento|las placas solares|el reciclaje|el agua|la sal|el azúcar|el pan|el queso|los huevos
+el arroz|las patatas|los tomates|las manzanas|los plátanos|los limones|la cebolla y el ajo|la pizza|la pasta
+el gazpacho|las ensaladas|las tartas|el helado|el vino|la cerveza|el zumo|ser educado|pedir perdón
+dar las gracias|despedirse|dar un discurso|escribir una carta|un diario|la lista de la compra
+organizar el día|madrugar|la siesta|el silencio|la paciencia|el valor|la sinceridad|la suerte|la belleza
+la libertad|el futuro|el pasado|la vida en otros planetas|los números|la geometría|las palabras
 """,
 }
 
@@ -133,6 +182,42 @@ FOLLOW_UPS = {
     "es": "|¿Y|¿Por qué|¿Cómo|¿Y qué|¿Y si|Pero|¿Puedes|¿Es|¿De verdad|Gracias|Entonces|Vale|Yo|"
     "Cuéntame más|¿Cuánto|¿Cuál|¿Hay|¿Y cómo|Dame|Me|No|¿Qué más|¿Tú|¿Y cuál",
 }
+
+CHAT = {
+    "en": "The user is at home and talks with a friendly voice assistant about the day, about {}. "
+    "The user does not ask anything: one short remark, feeling or bit of news at a time.",
+    "zh": "用户在家里和友好的语音助手闲聊，聊{}。用户不提问，每次只随口说一句话：一个感受、一件小事或者一个想法。",
+    "es": "El usuario está en casa y charla con un asistente de voz amable sobre {}. El usuario no "
+    "pregunta nada: cada vez dice una sola frase corta, un sentimiento, una idea o algo que ha pasado.",
+}
+
+TALE = {
+    "en": "The user reads a novel aloud, in which there is something about {}. Each message is one "
+    "sentence of the novel, in the style of a classic, with its names and places.",
+    "zh": "用户在朗读一本小说，里面写到{}。每条消息只有小说里的一句话，文笔像名著，有人物和地点。",
+    "es": "El usuario lee en voz alta una novela en la que aparece algo sobre {}. Cada mensaje es una "
+    "sola frase de la novela, al estilo de un clásico, con sus nombres y lugares.",
+}
+
+TALE_OPENERS = {
+    "en": "|||The|He|She|It was|There was|I|When|But|And|In the|On the|At|After|Before|As|They|We|His|Her"
+    "|Mr|Mrs|The old|The young|For|No one|Then|If|You|Not|With|Upon|One|So|My|From|That|Though|What",
+    "zh": "|||他|她|那|我|在|当|这|可是|于是|忽然|老|年轻的|有一天|天|他们|我们|只见|后来|虽然|从|一|夜里|清晨",
+    "es": "|||El|La|Él|Ella|Era|Había|Yo|Cuando|Pero|Y|En|Después|Antes|Mientras|Los|Las|Su|Don|Doña|Un|Una"
+    "|Nadie|Entonces|Si|No|Con|Por|Aquella|Aquel|Al|Desde|Aunque|Todo|Se|Me|Mi",
+}
+
+REQUESTS = {
+    "en": "Repeat after me: {}|Please repeat this sentence: {}|Say: {}|Read this aloud: {}|What does this mean? {}"
+    "|{} What do you think of that?|{} What happens next?|How does this sound? {}|{} Who said that?"
+    "|Say this in other words: {}|I read this today: {}|{} Do you know this book?|Listen to this: {}",
+    "zh": "跟我读：{}|请重复这句话：{}|你说：{}|读一下这句：{}|这句话是什么意思：{}|{}你觉得怎么样？|{}后来呢？"
+    "|{}这是谁说的？|换个说法：{}|我今天读到一句话：{}|{}你知道这本书吗？|你听：{}|请把这句话再说一遍：{}",
+    "es": "Repite conmigo: {}|Repite esta frase, por favor: {}|Di: {}|Lee esto en voz alta: {}"
+    "|¿Qué significa esto? {}|{} ¿Qué te parece?|{} ¿Qué pasa después?|¿Cómo suena esto? {}|{} ¿Quién lo dijo?"
+    "|Dilo con otras palabras: {}|Hoy he leído esto: {}|{} ¿Conoces este libro?|Escucha esto: {}",
+}
+"""What may be asked about a sentence of a book."""
 
 
 def words(table: str) -> list[str]:

@@ -1,20 +1,28 @@
 """Trains a draft head on what make_data.py made, and measures it.
 
     python train.py model.gguf conversations.json out --seconds 300
+    torchrun --nproc-per-node 4 train.py model.gguf conversations.json more.json out --seconds 300
 
-`out` gets `head.pt` (weights and draft vocabulary), `report.json` and `examples.pt`.
+`out` gets `head.pt` (weights and draft vocabulary), `report.json` and `examples.pt`. Several cards
+share the conversations. What is held out of a file is measured on, and nothing that begins alike is
+trained on.
 """
 
 import argparse
+import itertools
 import json
 import math
+import os
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from head import WINDOW, DraftHead, quantised
+from make_data import load
 from target import NEWLINE, Cache, Config, Target, left_padded
 from torch import Tensor
 from torch.nn import functional
@@ -24,6 +32,52 @@ WEIGHTS = (1.0, 0.8, 0.64, 0.51)
 """How much each draft in a row counts."""
 EARLY = 16
 """Tokens of a reply that count as its beginning."""
+
+
+RANK, WORLD = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+"""Which of how many processes this is: each has a card and a share of the conversations."""
+
+
+@torch.no_grad()
+def averaged(values: list[Tensor]) -> None:
+    """Make of each process's values, where there are several, their mean."""
+    if WORLD == 1:
+        return
+    flat = torch.cat([value.reshape(-1) for value in values])
+    dist.all_reduce(flat)
+    flat /= WORLD
+    for value, mean in zip(values, flat.split([v.numel() for v in values]), strict=True):
+        value.copy_(mean.view_as(value))
+
+
+def merged(paths: list[Path]) -> dict:
+    """Return the conversations of several files, of those that begin alike one."""
+    files = [load(path) for path in paths]
+    sets: dict[str, list[dict]] = {}
+    for file in files:
+        for name, entries in file["sets"].items():
+            if name != "train":
+                sets.setdefault(name, []).extend(entries)
+    seen = {e["asked"] for entries in sets.values() for e in entries if "asked" in e}
+    train = sets["train"] = []
+    for file in files:
+        for entry in file["sets"]["train"]:
+            if "asked" in entry:
+                if entry["asked"] in seen:
+                    continue
+                seen.add(entry["asked"])
+            train.append(entry)
+    pairs = Counter()
+    for entry in train:
+        pairs[entry["language"]] += len(entry["replies"])
+    report = {
+        "made": [file["report"] for file in files],
+        "pairs": dict(pairs),
+        "conversations": len(train),
+        "tokens": sum(len(entry["tokens"]) for entry in train),
+        "reply_tokens": sum(b - a for e in train for a, b in e["replies"]),
+    }
+    return {"report": report, "prefixes": files[0]["prefixes"], "sets": sets}
 
 
 class Corpus:
@@ -89,6 +143,14 @@ class Corpus:
         result.append(rows)
         draw.shuffle(result)
         return result
+
+    def endless(self, slots: int, draw: random.Random) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """Give batches, each with the number of the round through all conversations."""
+        for epoch in itertools.count(1):
+            for rows in self.batches(slots, draw):
+                batch = self.batch(rows)
+                if batch["flags"].any():
+                    yield epoch, batch
 
     def batch(self, rows: list[int]) -> dict[str, Tensor]:
         """Return the slots of some conversations, padded at their right."""
@@ -170,6 +232,7 @@ class Trainer:
         rows = rows * torch.rsqrt(rows.square().mean(-1, keepdim=True) + 1e-6)
         self.head.norm_e.weight.data.copy_(1 / rows.std(0).clamp(min=1e-3))
         self.head.norm_out.weight.data.copy_(self.target.norm)
+        averaged([self.spread, *(p.data for p in self.head.parameters())])
 
     def guesses(self, batch: dict[str, Tensor], dtype: torch.dtype) -> list[Tensor]:
         first, prefix = self.prefixes.of(batch["kinds"])
@@ -205,7 +268,7 @@ class Trainer:
         return hidden * torch.rsqrt(hidden.square().mean(-1, keepdim=True) + 1e-6) * self.spread
 
     def fit(self, corpus: Corpus, seconds: float, slots: int, rate: float, kind: str,
-            sharp: float, limit: int | None = None) -> list[dict]:  # fmt: skip
+            sharp: float, decay: float, limit: int | None = None) -> list[dict]:  # fmt: skip
         """Train for a time; return what the losses were.
 
         Args:
@@ -214,6 +277,7 @@ class Trainer:
             rate: The highest learning rate.
             kind: Of optimizer: "adamw" or "muon" (for matrices; AdamW for the rest).
             sharp: What the target's logits are multiplied by.
+            decay: Of the matrices' weights.
             limit: At most so many steps.
         """
         head = self.head
@@ -223,26 +287,21 @@ class Trainer:
         optimizers: list[torch.optim.Optimizer] = []
         if kind == "muon":
             optimizers.append(torch.optim.Muon(
-                matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"))  # fmt: skip
+                matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))  # fmt: skip
         else:
             optimizers.append(torch.optim.AdamW(
-                matrices, lr=rate, betas=betas, weight_decay=0.05, fused=True))  # fmt: skip
+                matrices, lr=rate, betas=betas, weight_decay=decay, fused=True))  # fmt: skip
         optimizers.append(torch.optim.AdamW(rest, lr=1e-3, betas=betas, weight_decay=0.0))
         base = [group["lr"] for o in optimizers for group in o.param_groups]
-        draw = random.Random(2)
-        begun, step, epoch, log = time.time(), 0, 0, []
-        sums, count, queue = torch.zeros(1 + STEPS, device=self.matrix.device), 0, []
+        batches = corpus.endless(slots, random.Random(2 + RANK))
+        parameters = [p for p in head.parameters() if p.requires_grad]
+        begun, step, log = time.time(), 0, []
+        sums, count = torch.zeros(1 + STEPS, device=self.matrix.device), 0
         while True:
-            gone = min(1.0, (time.time() - begun) / seconds)
-            if limit:
-                gone = step / limit
+            gone = step / limit if limit else self.agreed((time.time() - begun) / seconds)
             if gone >= 1:
                 break
-            if not queue:
-                queue, epoch = corpus.batches(slots, draw), epoch + 1
-            batch = corpus.batch(queue.pop())
-            if not batch["flags"].any():
-                continue
+            epoch, batch = next(batches)
             warm = min(1.0, (step + 1) / 60)
             factor = warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * gone)))
             groups = [group for o in optimizers for group in o.param_groups]
@@ -251,6 +310,7 @@ class Trainer:
             head.rough(gone > 0.65)
             loss, right = self.loss(batch, sharp)
             loss.backward()
+            averaged([p.grad for p in parameters])
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
             for optimizer in optimizers:
                 optimizer.step()
@@ -258,6 +318,7 @@ class Trainer:
             sums += torch.cat([loss.detach()[None], right])
             count, step = count + 1, step + 1
             if step % 100 == 0 or (limit and step == limit):
+                averaged([sums, *(p.data for p in parameters)])  # rounding may part them
                 values = (sums / count).tolist()
                 entry = {
                     "step": step,
@@ -266,11 +327,24 @@ class Trainer:
                     "loss": round(values[0], 4),
                     "right": [round(v, 4) for v in values[1:]],
                 }
-                print(json.dumps(entry), flush=True)
+                if RANK == 0:
+                    print(json.dumps(entry), flush=True)
                 log.append(entry)
                 sums.zero_()
                 count = 0
         return log
+
+    def agreed(self, value: float) -> float:
+        """Return the mean of a number of each process."""
+        shared = torch.tensor([value], device=self.matrix.device)
+        averaged([shared])
+        return float(shared)
+
+    @torch.no_grad()
+    def quantise(self) -> None:
+        """Round the matrices to four bits."""
+        for linear in self.head.linears():
+            linear.weight.copy_(quantised(linear.weight))
 
     @torch.inference_mode()
     def measure(self, corpus: Corpus) -> dict:
@@ -388,7 +462,7 @@ def examples(trainer: Trainer, corpus: Corpus, ids: dict[str, list[int]]) -> lis
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--whole", type=float, default=1e9, help="seconds in which to be trained")
@@ -401,29 +475,39 @@ def main() -> None:
         help="optimizer:rate:sharp; of several, the best in short tries is taken",
     )
     parser.add_argument("--tries", type=float, default=30, help="seconds of a short try")
+    parser.add_argument("--decay", type=float, default=0.05, help="of the matrices' weights")
     parser.add_argument("--vocabulary", type=int, default=24000)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--toy", action="store_true")
     args = parser.parse_args()
+    if WORLD > 1:
+        if len(args.recipes) > 1:
+            parser.error("several cards train by one recipe")
+        if args.device == "cuda":
+            torch.cuda.set_device(RANK)
+        dist.init_process_group("nccl" if args.device == "cuda" else "gloo")
     torch.manual_seed(3)
     torch.backends.cuda.matmul.allow_tf32 = True
     begun = time.time()
     config = Config(2, 64, 4, 2, 128) if args.toy else Config()
     target = Target.random(config) if args.toy else Target.load(args.model, args.device)
-    data = json.loads(args.data.read_text())
+    data = merged(args.data)
     kinds = list(data["prefixes"])
     with torch.no_grad():
         prefixes = Prefixes(target, data["prefixes"], NEWLINE)
-    sets = {name: Corpus(entries, kinds) for name, entries in data["sets"].items()}
-    print("ready to read", round(time.time() - begun, 1), flush=True)
+    ids, cover = draft_vocabulary(data["sets"]["train"], args.vocabulary, [151645, 151643])
+    sets = {"train": Corpus(data["sets"].pop("train")[RANK::WORLD], kinds)}
+    if RANK == 0:
+        print("vocabulary", len(ids), cover, flush=True)
+        sets |= {name: Corpus(entries, kinds) for name, entries in data["sets"].items() if entries}
+        print(data["report"]["pairs"], data["report"]["tokens"], "tokens")
+        print("ready to read", round(time.time() - begun, 1), flush=True)
     for corpus in sets.values():
         corpus.read(target, prefixes.caches)
         corpus.to(target.device)
     read = time.time() - begun
     print("read", round(read, 1), "s", flush=True)
-    ids, cover = draft_vocabulary(data["sets"]["train"], args.vocabulary, [151645, 151643])
     vocabulary = torch.tensor(ids, device=target.device)
-    print("vocabulary", len(ids), cover, flush=True)
 
     def run(recipe: str, seconds: float) -> tuple[Trainer, list[dict]]:
         kind, rate, sharp = recipe.split(":")
@@ -431,7 +515,7 @@ def main() -> None:
         trainer = Trainer(target, DraftHead(config).to(target.device), vocabulary, prefixes)
         trainer.prepare(sets["train"])
         log = trainer.fit(sets["train"], seconds, args.slots, float(rate), kind, float(sharp),
-                          args.limit)  # fmt: skip
+                          args.decay, args.limit)  # fmt: skip
         return trainer, log
 
     tries = {}
@@ -440,35 +524,37 @@ def main() -> None:
             tries[recipe] = run(recipe, args.tries)[0].measure(sets["generated"])["all"]
             print("try", recipe, json.dumps(tries[recipe]), flush=True)
     best = max(args.recipes, key=lambda r: tries[r]["tokens_per_pass"][3] if tries else 0)
-    print("taken:", best, flush=True)
     start = time.time()
     trainer, log = run(best, min(args.seconds, args.whole - (start - begun)))
+    if WORLD > 1:
+        dist.destroy_process_group()
+    if RANK > 0:
+        return
     head = trainer.head
     trained = time.time() - start
+    exact = {name: p.detach().clone() for name, p in head.named_parameters()}
+    args.out.mkdir(exist_ok=True, parents=True)
+    torch.save({"weights": exact, "vocabulary": ids}, args.out / "head.pt")
+    print("trained", round(trained, 1), "s", flush=True)
     measured = {}
-    for rough in (False, True):
-        head.rough(False)
-        if rough:
-            with torch.no_grad():
-                exact = {name: p.clone() for name, p in head.named_parameters()}
-                for linear in head.linears():
-                    linear.weight.copy_(quantised(linear.weight))
+    head.rough(False)
+    for tag in ("", ", 4 bits"):
+        if tag:
+            trainer.quantise()
         for name, corpus in sets.items():
             if name != "train":
-                measured[name + (", 4 bits" if rough else "")] = trainer.measure(corpus)
+                measured[name + tag] = trainer.measure(corpus)
     for name, values in measured.items():
         for language, value in values.items():
             print(name, language, json.dumps(value))
     report = {
         "device": torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
-        "options": {k: str(v) for k, v in vars(args).items()},
+        "devices": WORLD, "options": {k: str(v) for k, v in vars(args).items()},
         "data": data["report"], "vocabulary": len(ids), "cover": cover,
         "seconds": {"reading": round(read, 1), "training": round(trained, 1)},
         "tries": tries, "recipe": best, "log": log, "measured": measured,
     }  # fmt: skip
-    args.out.mkdir(exist_ok=True, parents=True)
     (args.out / "report.json").write_text(json.dumps(report, indent=1))
-    torch.save({"weights": exact, "vocabulary": ids}, args.out / "head.pt")
     torch.save(examples(trainer, sets["written"], data["prefixes"]), args.out / "examples.pt")
     print("all", round(time.time() - begun, 1), "s")
 
