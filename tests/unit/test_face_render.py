@@ -196,6 +196,17 @@ def test_pictures_are_new_each_time(rig: PhotoRig):
     assert np.array_equal(renderer.render(quiet, STILL), kept)
 
 
+def test_what_would_be_seen_to_move_is_told(rig: PhotoRig):
+    renderer, quiet = Renderer(rig), np.zeros(52, np.float32)
+    assert renderer.stir(quiet, STILL) == np.inf  # there is no picture yet
+    renderer.render(quiet, STILL)
+    assert renderer.stir(quiet, STILL) == 0
+    for named in ({"jawOpen": 0.5}, {"eyeBlinkLeft": 1.0}, {"eyeLookInLeft": 0.5}):
+        assert renderer.stir(weights_of(named), STILL) > 1
+    assert renderer.stir(quiet, STILL + np.float32(0.03)) > 1
+    assert renderer.stir(quiet, STILL) == 0  # nothing was painted
+
+
 def test_sessions_do_not_disturb_each_other(rig: PhotoRig):
     first, second = Renderer(rig), Renderer(rig)
     quiet = np.zeros(52, np.float32)
@@ -207,11 +218,11 @@ def test_sessions_do_not_disturb_each_other(rig: PhotoRig):
 def test_kernels_are_compiled_for_what_they_are_called_with(rig: PhotoRig):
     for module in (render, eyes, mouth):
         module.compile_kernels()
-    kernels = (render.fill, eyes._paint, mouth._paint)
+    kernels = (render.fill, render.flatten, eyes._paint, mouth._paint)
     before = [len(kernel.signatures) for kernel in kernels]
     frame(rig, {"eyeBlink": 0.5, "jawOpen": 0.3, "tongueOut": 0.2}, STILL + np.float32(0.01))
     assert [len(kernel.signatures) for kernel in kernels] == before
-    assert before == [1, 1, 1]
+    assert before == [1, 1, 1, 1]
 
 
 def test_the_sheet_shows_every_pose(rig: PhotoRig):

@@ -31,6 +31,10 @@ class Notes:
     def __init__(self) -> None:
         self.rows: list[NDArray[np.float32]] = []
         self.inside = self.most = 0
+        self.stirred = np.inf
+
+    def stir(self, weights: NDArray[np.float32], pose: NDArray[np.float32]) -> float:
+        return self.stirred
 
     def render(self, weights: NDArray[np.float32], pose: NDArray[np.float32]) -> Any:
         self.inside += 1
@@ -122,3 +126,20 @@ async def test_speech_and_idle_never_move_the_face_at_once(speech: Audio):
         await collect(face.animate(stream([speech])))
     assert notes.most == 1
     assert len(notes.rows) == 60 + -(-speech.samples // 640)
+
+
+async def test_between_speeches_every_second_still_picture_is_the_one_before(speech: Audio):
+    face, notes = session()
+    notes.stirred = 0.1
+    idle = [await face.idle() for _ in range(6)]
+    assert [now is before for before, now in zip(idle, idle[1:], strict=False)] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+    painted = len(notes.rows)
+    said = await collect(face.animate(stream([speech])))
+    assert len(notes.rows) - painted == len(said)
+    notes.stirred = 2.0  # pixels: a blink
+    painted = len(notes.rows)
+    for _ in range(4):
+        await face.idle()
+    assert len(notes.rows) - painted == 4

@@ -72,6 +72,19 @@ def test_before_the_first_picture_there_is_nothing_to_repeat(codec: Codec):
     assert chunk.key
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_same_picture_again_is_repeated(codec: Codec):
+    again, none = (VideoEncoder(codec, 25, 1_000_000) for _ in range(2))
+    frame = picture(100)
+    chunks = [(again.encode(frame, i), none.encode(None if i else frame, i)) for i in range(4)]
+    assert all(one == other for one, other in chunks)
+    frame = picture(150)
+    chunk = again.encode(frame, 4)
+    assert chunk is not None
+    data = [one.data for one, _ in chunks if one] + [chunk.data]
+    assert np.abs(decode(codec, data)[-1].astype(int) - frame).mean() < 6
+
+
 @pytest.mark.parametrize(("width", "height"), [(512, 512), (384, 578), (1080, 1080)])
 def test_web_codecs_are_told_the_profile_that_is_sent(width: int, height: int):
     encoder = VideoEncoder("h264", 25, 1_000_000)

@@ -30,6 +30,7 @@ from realtime_avatar.media.shot import Shot
 T = TypeVar("T")
 
 _SMALLEST, _LARGEST = 64, 1920  # sides of a picture, pixels
+_STILL = 0.4  # pixels that nothing must have moved by, to look the same
 
 
 class _Options(BaseModel, extra="forbid"):
@@ -87,6 +88,8 @@ class PhotoFace:
 
     def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
         self._renderer, self._motion = renderer, motion
+        self._frame: NDArray[np.uint8] | None = None  # painted last
+        self._repeated = False
         self._continuity = Continuity(motion.fps, LIPS)
         self._lock = Lock()  # speech and the life between are made by different tasks
         self._broken_off = False
@@ -154,9 +157,23 @@ class PhotoFace:
 
         def work() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
             joined = self._continuity.join(row(), said=said)
-            return joined, self._renderer.render(*parted(joined))
+            return joined, self._paint(*parted(joined), said=said)
 
         return await step(work)
+
+    def _paint(
+        self, weights: NDArray[np.float32], pose: NDArray[np.float32], *, said: bool
+    ) -> NDArray[np.uint8]:
+        """Return the picture; between speeches every second may be the one before.
+
+        Painting and encoding take a third of a core, which thinking can use.
+        """
+        if not (said or self._repeated or self._frame is None):
+            self._repeated = self._renderer.stir(weights, pose) < _STILL
+            if self._repeated:
+                return self._frame
+        self._repeated, self._frame = False, self._renderer.render(weights, pose)
+        return self._frame
 
     async def _step(self, work: Callable[[], T]) -> T:
         async with self._lock:

@@ -29,70 +29,81 @@ def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> No
         part: uint16 (height, width), filled: their fractions in 1/32, as cv2.remap wants.
     """
     height, width = part.shape
+    half = np.float32(0.5)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         ax, ay = points[a, 0], points[a, 1]
         bx, by = points[b, 0] - ax, points[b, 1] - ay
         cx, cy = points[c, 0] - ax, points[c, 1] - ay
         area = bx * cy - by * cx
-        if area <= 1e-6:
+        if area <= np.float32(1e-6):
             continue
+        # From a, its corners from the uppermost, p, by q to the lowest, r.
+        px, py, qx, qy, rx, ry = np.float32(0), np.float32(0), bx, by, cx, cy
+        if qy < py:
+            px, py, qx, qy = qx, qy, px, py
+        if ry < qy:
+            qx, qy, rx, ry = rx, ry, qx, qy
+        if qy < py:
+            px, py, qx, qy = qx, qy, px, py
+        top = max(0, int(np.ceil(ay + py - half)))
+        bottom = min(height, int(np.ceil(ay + ry - half)))
+        if top >= bottom:
+            continue
+        along = (rx - px) / (ry - py)
+        upper = (qx - px) / (qy - py) if qy > py else np.float32(0)
+        lower = (rx - qx) / (ry - qy) if ry > qy else np.float32(0)
+        bends_left = (qx - px) * (ry - py) < (rx - px) * (qy - py)
+        # A texel's centre lies half a texel in; 1/32 texel steps, 10 more bits kept.
+        fine = np.float32(32768)
         u0, v0 = texture[a, 0], texture[a, 1]
         ub, vb = texture[b, 0] - u0, texture[b, 1] - v0
         uc, vc = texture[c, 0] - u0, texture[c, 1] - v0
-        ux, uy = (ub * cy - uc * by) / area, (uc * bx - ub * cx) / area
-        vx, vy = (vb * cy - vc * by) / area, (vc * bx - vb * cx) / area
-        top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
-        bottom = min(height, int(np.ceil(ay + max(0.0, by, cy) - 0.5)))
-        step_u, step_v = int(ux * 32768), int(vx * 32768)
+        ux, uy = (ub * cy - uc * by) / area * fine, (uc * bx - ub * cx) / area * fine
+        vx, vy = (vb * cy - vc * by) / area * fine, (vc * bx - vb * cx) / area * fine
+        step_u, step_v = np.int32(ux), np.int32(vx)
+        u0, v0 = (u0 - half) * fine + np.float32(512), (v0 - half) * fine + np.float32(512)
         for y in range(top, bottom):
-            fy = y + 0.5 - ay
-            left, right = 1e9, -1e9
-            # Where the row crosses each edge.
-            if (fy >= 0) != (fy >= by):
-                x = bx * fy / by
-                left, right = min(left, x), max(right, x)
-            if (fy >= 0) != (fy >= cy):
-                x = cx * fy / cy
-                left, right = min(left, x), max(right, x)
-            if (fy >= by) != (fy >= cy):
-                x = bx + (cx - bx) * (fy - by) / (cy - by)
-                left, right = min(left, x), max(right, x)
-            if left > right:
-                continue
-            start = max(0, int(np.ceil(ax + left - 0.5)))
-            end = min(width, int(np.ceil(ax + right - 0.5)))
-            fx = start + 0.5 - ax
-            # A texel's centre lies half a texel in; 1/32 texel steps, 10 more bits kept.
-            u = int((u0 + ux * fx + uy * fy - 0.5) * 32768) + 512
-            v = int((v0 + vx * fx + vy * fy - 0.5) * 32768) + 512
-            for x in range(start, end):
-                fu, fv = u >> 10, v >> 10
-                whole[y, x, 0] = fu >> 5
-                whole[y, x, 1] = fv >> 5
-                part[y, x] = ((fv & 31) << 5) | (fu & 31)
-                u += step_u
-                v += step_v
+            fy = np.float32(y) + half - ay
+            left = px + along * (fy - py)
+            right = px + upper * (fy - py) if fy < qy else qx + lower * (fy - qy)
+            if bends_left:
+                left, right = right, left
+            start = max(np.int32(0), np.int32(np.ceil(ax - half + left)))
+            end = min(np.int32(width), np.int32(np.ceil(ax - half + right)))
+            fx = np.float32(start) + half - ax
+            u, v = np.int32(u0 + ux * fx + uy * fy), np.int32(v0 + vx * fx + vy * fy)
+            for n in range(end - start):
+                x, fu, fv = start + n, np.int32(u + n * step_u), np.int32(v + n * step_v)
+                whole[y, x, 0] = fu >> 15
+                whole[y, x, 1] = fv >> 15
+                part[y, x] = ((fv >> 5) & 992) | ((fu >> 10) & 31)
 
 
 @numba.njit(cache=True, nogil=True)
-def over(front: Any, alpha: Any, behind: Any) -> None:
-    """Lay a picture over another, in place.
+def flatten(front: Any, behind: Any, out: Any) -> None:
+    """Lay a picture over another.
 
     Args:
-        front: uint8 (height, width, 3), premultiplied by its alpha.
-        alpha: uint8 (height, width).
+        front: uint8 (height, width, 4), RGB premultiplied by its alpha.
         behind: uint8 (height, width, 3).
+        out: uint8 (height, width, 3), filled.
     """
-    height, width = alpha.shape
+    height, width = front.shape[:2]
     for y in range(height):
         for x in range(width):
-            rest = 255 - np.int32(alpha[y, x])
-            if rest == 0:
-                continue
-            for k in range(3):
-                value = front[y, x, k] + (behind[y, x, k] * rest + 127) // 255
-                front[y, x, k] = min(value, 255)
+            alpha = front[y, x, 3]
+            if alpha == 255:  # most are one of the two
+                for k in range(3):
+                    out[y, x, k] = front[y, x, k]
+            elif alpha == 0:
+                for k in range(3):
+                    out[y, x, k] = behind[y, x, k]
+            else:
+                rest = np.int32(255) - np.int32(alpha)
+                for k in range(3):
+                    value = front[y, x, k] + (behind[y, x, k] * rest + 127) // 255
+                    out[y, x, k] = min(value, 255)
 
 
 def rotation(angles: Floats) -> Floats:
@@ -120,4 +131,4 @@ def compile_kernels() -> None:
     whole, part = np.zeros((2, 2, 2), np.int16), np.zeros((2, 2), np.uint16)
     fill(points, points, triangle, whole, part)
     picture = np.zeros((2, 2, 3), np.uint8)
-    over(picture, picture[..., 0].copy(), picture)
+    flatten(np.zeros((2, 2, 4), np.uint8), picture, picture)

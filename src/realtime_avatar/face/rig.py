@@ -123,6 +123,7 @@ class Renderer:
             raise ValueError(f"a background must be {rig.width}x{rig.height} pixels")
         self._texture = rig.texture.copy()
         self._eyes = np.zeros((2, 4), np.float32)
+        self._points = np.full((len(rig.mesh.rest), 2), np.inf, np.float32)  # of the last picture
         self._texels = np.ascontiguousarray((rig.mesh.rest[:, :2] + rig.margin) * rig.scale)
         self._closed = rig.mesh.rest + rig.mesh.shut
         self._moves = np.ascontiguousarray(rig.mesh.moves.reshape(52, -1))
@@ -146,39 +147,42 @@ class Renderer:
         Returns:
             uint8 RGB, (height, width, 3), newly allocated.
         """
-        frame, alpha = self._draw(weights, pose)
-        if self._plate is not None and alpha is not None:
-            render.over(frame, alpha, self._plate)
+        drawn = self._draw(weights, pose)
+        if self._plate is None:
+            return drawn
+        frame = np.empty(self._plate.shape, np.uint8)
+        render.flatten(drawn, self._plate, frame)
         return frame
 
     def cut_out(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
         """Return the person alone: uint8 RGBA, (height, width, 4), premultiplied by alpha."""
-        frame, alpha = self._draw(weights, pose)
-        if alpha is None:
-            alpha = np.full(frame.shape[:2], 255, np.uint8)
-        return np.dstack([frame, alpha])
+        drawn = self._draw(weights, pose)
+        if drawn.shape[2] == 4:
+            return drawn
+        return np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
 
-    def _draw(
-        self, weights: Floats, pose: Floats
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """Return the person, premultiplied, and its alpha if it has been cut out."""
+    def stir(self, weights: Floats, pose: Floats) -> float:
+        """Return how far a point or a lid would at most move from the last picture, pixels."""
+        eyes_now = np.abs(eyes.pose(weights) - self._eyes).max() * self._mesh.eyes
+        moved = np.abs(self.place(weights, pose) - self._points).max()
+        return float(max(moved, eyes_now))
+
+    def _draw(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
+        """Return the person: RGB, or premultiplied RGBA if it has been cut out."""
         self._look(weights)
         moved = self._move(weights)
         points, turn = self._turn(moved, pose)
+        self._points = points
         render.fill(points, self._texels, self._mesh.triangles, self._whole, self._part)
         drawn = cv2.remap(
             self._texture, self._whole, self._part, cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )  # fmt: skip
         frame = np.asarray(drawn, np.uint8)
-        alpha: NDArray[np.uint8] | None = None
-        if frame.shape[2] == 4:
-            alpha = np.asarray(cv2.extractChannel(frame, 3), np.uint8)
-            frame = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB), np.uint8)
         self._mouth.paint(
             frame, points, moved, turn, float(weights[TONGUE]), float(rounded(weights))
         )  # fmt: skip
-        return frame, alpha
+        return frame
 
     def place(self, weights: Floats, pose: Floats) -> Floats:
         """Return where each vertex of the mesh is in that picture, (vertices, 2), pixels."""
