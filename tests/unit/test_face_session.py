@@ -2,6 +2,7 @@
 
 import wave
 from contextlib import aclosing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -132,7 +133,7 @@ async def test_between_speeches_every_second_still_picture_is_the_one_before(spe
     face, notes = session()
     notes.stirred = 0.1
     idle = [await face.idle() for _ in range(6)]
-    assert [now is before for before, now in zip(idle, idle[1:], strict=False)] == [
+    assert [now is before for before, now in pairwise(idle)] == [
         True, False, True, False, True,
     ]  # fmt: skip
     painted = len(notes.rows)
