@@ -118,17 +118,17 @@ def test_where_whisper_stops(tokens: list[int], end: int) -> None:
 
 @pytest.mark.parametrize(
     ("tokens", "looping"),
-    [([7] * 50, True), (list(range(84)), True), (list(range(83)), False)],
+    [([7] * 25, True), (list(range(26)), True), (list(range(25)), False)],
     ids=["repetitive", "endless", "much"],
 )
 def test_loops_are_noticed(tokens: list[int], looping: bool) -> None:
     model = Model(tokens)
     assert Decoder(model).decode(None, "en", 2 * RATE, beam=5).looping == looping
-    assert model.seen.max_length == len(model.seen.prompt) + 84
+    assert model.seen.max_length == 2 * 26  # CTranslate2 takes half of it for what it makes
 
 
 def test_there_is_an_end_to_what_whisper_can_say() -> None:
-    model = Model(list(range(445)))
+    model = Model(list(range(224)))
     assert Decoder(model).decode(None, "en", 28 * RATE, beam=5).looping
     assert model.seen.max_length == 448
 
