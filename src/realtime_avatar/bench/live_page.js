@@ -46,19 +46,36 @@ async function listen(track, batches) {
   }
 }
 
+// The brightness of a square of a picture, SIDE pixels wide. Decoded pictures begin with the
+// plane of it: drawing them would have every pixel turned into colours first.
+async function grey(frame) {
+  if (!/^(I420|NV12)/.test(frame.format)) throw new Error(`pictures are ${frame.format}`);
+  const [left, top, side] = [box.left & ~1, box.top & ~1, box.side & ~1];
+  const rect = { x: left, y: top, width: side, height: side };
+  const data = new Uint8Array(frame.allocationSize({ rect }));
+  const [{ offset, stride }] = await frame.copyTo(data, { rect });
+  const face = new Uint8Array(SIDE * SIDE);
+  const step = (side - 1) / SIDE;
+  for (let y = 0, i = 0; y < SIDE; y++) {
+    const row = offset + Math.floor((y + 0.5) * step) * stride;
+    for (let x = 0; x < SIDE; x++, i++) {
+      const at = row + Math.floor((x + 0.5) * step);
+      face[i] = (data[at] + data[at + 1] + data[at + stride] + data[at + stride + 1]) >> 2;
+    }
+  }
+  return face;
+}
+
 function look() {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
-  const pen = canvas.getContext("2d", { willReadFrequently: true, alpha: false });
-  const seen = (now, about) => {
+  const seen = async (now, about) => {
     video.requestVideoFrameCallback(seen);
     if (!box) return;
-    pen.drawImage(video, box.left, box.top, box.side, box.side, 0, 0, SIDE, SIDE);
-    const { data } = pen.getImageData(0, 0, SIDE, SIDE);
-    const grey = new Uint8Array(SIDE * SIDE);
-    for (let i = 0, j = 0; i < grey.length; i++, j += 4) {
-      grey[i] = (77 * data[j] + 150 * data[j + 1] + 29 * data[j + 2]) >> 8;
+    const frame = new VideoFrame(video);
+    try {
+      faces.push(await grey(frame));
+    } finally {
+      frame.close();
     }
-    faces.push(grey);
     kept.pictures.push([about.expectedDisplayTime, about.presentedFrames]);
   };
   video.requestVideoFrameCallback(seen);
