@@ -214,6 +214,7 @@ class Cutter:
         return clauses
 
     def _starts_word(self, char: str) -> bool:
+        """Tell whether a word begins with the character that follows the text."""
         last = self._text[-1]
         if last.isspace():
             return True
