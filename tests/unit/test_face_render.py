@@ -198,13 +198,13 @@ def test_pictures_are_new_each_time(rig: PhotoRig):
 
 def test_what_would_be_seen_to_move_is_told(rig: PhotoRig):
     renderer, quiet = Renderer(rig), np.zeros(52, np.float32)
-    assert renderer.stir(quiet, STILL) == np.inf  # there is no picture yet
+    assert renderer.displacement(quiet, STILL) == np.inf  # there is no picture yet
     renderer.render(quiet, STILL)
-    assert renderer.stir(quiet, STILL) == 0
+    assert renderer.displacement(quiet, STILL) == 0
     for named in ({"jawOpen": 0.5}, {"eyeBlinkLeft": 1.0}, {"eyeLookInLeft": 0.5}):
-        assert renderer.stir(weights_of(named), STILL) > 1
-    assert renderer.stir(quiet, STILL + np.float32(0.03)) > 1
-    assert renderer.stir(quiet, STILL) == 0  # nothing was painted
+        assert renderer.displacement(weights_of(named), STILL) > 1
+    assert renderer.displacement(quiet, STILL + np.float32(0.03)) > 1
+    assert renderer.displacement(quiet, STILL) == 0  # nothing was painted
 
 
 def test_sessions_do_not_disturb_each_other(rig: PhotoRig):

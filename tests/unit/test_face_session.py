@@ -32,10 +32,10 @@ class Notes:
     def __init__(self) -> None:
         self.rows: list[NDArray[np.float32]] = []
         self.inside = self.most = 0
-        self.stirred = np.inf
+        self.displaced = np.inf
 
-    def stir(self, weights: NDArray[np.float32], pose: NDArray[np.float32]) -> float:
-        return self.stirred
+    def displacement(self, weights: NDArray[np.float32], pose: NDArray[np.float32]) -> float:
+        return self.displaced
 
     def render(self, weights: NDArray[np.float32], pose: NDArray[np.float32]) -> Any:
         self.inside += 1
@@ -131,7 +131,7 @@ async def test_speech_and_idle_never_move_the_face_at_once(speech: Audio):
 
 async def test_between_speeches_every_second_still_picture_is_the_one_before(speech: Audio):
     face, notes = session()
-    notes.stirred = 0.1
+    notes.displaced = 0.1
     idle = [await face.idle() for _ in range(6)]
     assert [now is before for before, now in pairwise(idle)] == [
         True, False, True, False, True,
@@ -139,7 +139,7 @@ async def test_between_speeches_every_second_still_picture_is_the_one_before(spe
     painted = len(notes.rows)
     said = await collect(face.animate(stream([speech])))
     assert len(notes.rows) - painted == len(said)
-    notes.stirred = 2.0  # pixels: a blink
+    notes.displaced = 2.0  # pixels: a blink
     painted = len(notes.rows)
     for _ in range(4):
         await face.idle()

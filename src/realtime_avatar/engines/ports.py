@@ -358,7 +358,8 @@ class Face(Protocol):
         shots of `animate`, too, when those are late.
 
         Returns:
-            uint8 RGB, (height, width, 3), newly allocated.
+            uint8 RGB, (height, width, 3), not to be changed: where nothing has moved that could
+            be seen it may be the array of the picture before, by which an encoder knows.
         """
         ...
 

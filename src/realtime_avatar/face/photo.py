@@ -169,7 +169,7 @@ class PhotoFace:
         Painting and encoding take a third of a core, which thinking can use.
         """
         if not (said or self._repeated or self._frame is None):
-            self._repeated = self._renderer.stir(weights, pose) < _STILL
+            self._repeated = self._renderer.displacement(weights, pose) < _STILL
             if self._repeated:
                 return self._frame
         self._repeated, self._frame = False, self._renderer.render(weights, pose)

@@ -161,7 +161,7 @@ class Renderer:
             return drawn
         return np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
 
-    def stir(self, weights: Floats, pose: Floats) -> float:
+    def displacement(self, weights: Floats, pose: Floats) -> float:
         """Return how far a point or a lid would at most move from the last picture, pixels."""
         eyes_now = np.abs(eyes.pose(weights) - self._eyes).max() * self._mesh.eyes
         moved = np.abs(self.place(weights, pose) - self._points).max()
