@@ -163,9 +163,9 @@ class Renderer:
 
     def displacement(self, weights: Floats, pose: Floats) -> float:
         """Return how far a point or a lid would at most move from the last picture, pixels."""
-        eyes_now = np.abs(eyes.pose(weights) - self._eyes).max() * self._mesh.eyes
-        moved = np.abs(self.place(weights, pose) - self._points).max()
-        return float(max(moved, eyes_now))
+        points = np.abs(self.place(weights, pose) - self._points).max()
+        lids = np.abs(eyes.pose(weights) - self._eyes).max() * self._mesh.eyes
+        return float(max(points, lids))
 
     def _draw(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
         """Return the person: RGB, or premultiplied RGBA if it has been cut out."""
