@@ -128,6 +128,14 @@ def test_loops_are_noticed(tokens: list[int], looping: bool) -> None:
     assert model.seen.max_length == 2 * (26 if len(tokens) < 26 else 38)
 
 
+def test_what_is_said_again_after_the_sound_is_no_loop() -> None:
+    model = Model([at(0), *range(9), at(3), at(3), *range(9), at(6), at(6), *range(9)])
+    heard = Decoder(model).decode(None, "en", 2 * RATE, beam=5)
+    assert heard.text == " ".join(f"w{word}" for word in range(9))
+    assert not heard.looping
+    assert model.seen.max_length == 2 * 26  # and no second try
+
+
 def test_there_is_an_end_to_what_whisper_can_say() -> None:
     model = Model(list(range(224)))
     assert Decoder(model).decode(None, "en", 28 * RATE, beam=5).looping

@@ -144,20 +144,35 @@ class Decoder:
             min(self._model.max_length // 2, EXTRA_TOKENS + pace * samples // RATE)
             for pace in (FEWER_TOKENS.get(language, TOKENS), TOKENS)
         )
-        found = written(fewest)
-        if fewest < most and len(found.sequences_ids[0]) >= fewest:
-            found = written(most)
-        tokens: list[int] = found.sequences_ids[0]
-        spans, end = _spans(tokens, tokenizer.timestamp_begin, samples)
+        first = tokenizer.timestamp_begin
+        for limit in sorted({fewest, most}):
+            found = written(limit)
+            tokens = _within(found.sequences_ids[0], first, samples)
+            cut_off = limit <= len(tokens) == len(found.sequences_ids[0])
+            if not cut_off:
+                break
+        spans, end = _spans(tokens, first, samples)
         text: str = tokenizer.decode([token for *_, spoken in spans for token in spoken]).strip()
         return Heard(
             text,
             end,
-            found.scores[0] / (len(tokens) + 1),
+            found.scores[0] / (len(found.sequences_ids[0]) + 1),
             found.no_speech_prob,
-            len(tokens) >= most or _compression(text) > REPETITIVE,
+            cut_off or _compression(text) > REPETITIVE,
             tuple((start, end, tokenizer.decode(spoken).strip()) for start, end, spoken in spans),
         )
+
+
+def _within(tokens: Sequence[int], timestamp: int, samples: int) -> Sequence[int]:
+    """Return the tokens up to the first timestamp at or after the piece's end.
+
+    What begins in the silence after the piece is invented, often all of it once more.
+    """
+    last = timestamp + -(-(samples + LEAD) // STAMP)
+    for at, token in enumerate(tokens):
+        if token >= last:
+            return tokens[: at + 1]
+    return tokens
 
 
 def _spans(
@@ -165,10 +180,8 @@ def _spans(
 ) -> tuple[list[tuple[int, int, list[int]]], int]:
     """Return where parts of a piece begin and end, with their text tokens; and where all end.
 
-    What begins in the silence after the piece is invented.
-
     Args:
-        tokens: Text tokens between timestamp tokens.
+        tokens: Text tokens between timestamp tokens, from `_within`.
         timestamp: The first timestamp token, that of 0 s.
         samples: Length of the piece.
     """
@@ -185,8 +198,6 @@ def _spans(
             spans.append((start, end, spoken))
             spoken = []
         start = end
-        if end >= samples:
-            break
     if spoken:
         spans.append((start, samples, spoken))
     return spans, end
