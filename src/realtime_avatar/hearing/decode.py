@@ -145,12 +145,15 @@ class Decoder:
             for pace in (FEWER_TOKENS.get(language, TOKENS), TOKENS)
         )
         first = tokenizer.timestamp_begin
-        for limit in sorted({fewest, most}):
-            found = written(limit)
-            tokens = _within(found.sequences_ids[0], first, samples)
-            cut_off = limit <= len(tokens) == len(found.sequences_ids[0])
-            if not cut_off:
-                break
+
+        def unfinished(found: Any, limit: int) -> bool:
+            tokens: list[int] = found.sequences_ids[0]
+            return len(tokens) >= limit and len(_within(tokens, first, samples)) == len(tokens)
+
+        found, limit = written(fewest), fewest
+        if fewest < most and unfinished(found, fewest):
+            found, limit = written(most), most
+        tokens = _within(found.sequences_ids[0], first, samples)
         spans, end = _spans(tokens, first, samples)
         text: str = tokenizer.decode([token for *_, spoken in spans for token in spoken]).strip()
         return Heard(
@@ -158,7 +161,7 @@ class Decoder:
             end,
             found.scores[0] / (len(found.sequences_ids[0]) + 1),
             found.no_speech_prob,
-            cut_off or _compression(text) > REPETITIVE,
+            unfinished(found, limit) or _compression(text) > REPETITIVE,
             tuple((start, end, tokenizer.decode(spoken).strip()) for start, end, spoken in spans),
         )
 
