@@ -155,8 +155,20 @@ def test_a_nod_goes_down_once_and_comes_back():
 def test_a_thinker_looks_aside_soon_and_back_again():
     weights, pose = present(("listening", 3), ("thinking", 30))
     away = aside(weights, pose)[75:]
-    assert away[:15].any()
+    assert not away[:17].any()
+    assert away[17:32].any()
     assert 0.3 < away.mean() < 0.85
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_somebody_who_was_asked_keeps_still_before_they_think(seed: int):
+    weights, pose = present(("listening", 3), ("thinking", 0.7), seed=seed)
+    _, moving = present(("listening", 3.7), seed=seed)
+    still, moved = (np.abs(np.diff(one[80:, :3], axis=0)).sum() for one in (pose, moving))
+    assert still < 0.5 * moved
+    lids = weights[75:, INDEX["eyeBlinkLeft"]]
+    assert (np.diff(lids)[8:] <= 0).all()  # one that had begun may end
+    assert weights[-1, INDEX["browOuterUpLeft"]] > 0.06  # they still listen
 
 
 def syllables(gains: list[float]) -> NDArray[np.float32]:

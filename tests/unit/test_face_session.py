@@ -129,12 +129,12 @@ async def test_speech_and_idle_never_move_the_face_at_once(speech: Audio):
     assert len(notes.rows) == 60 + -(-speech.samples // 640)
 
 
-async def test_between_speeches_every_second_still_picture_is_the_one_before(speech: Audio):
+async def test_between_speeches_three_of_four_still_pictures_are_the_one_before(speech: Audio):
     face, notes = session()
     notes.displaced = 0.1
-    idle = [await face.idle() for _ in range(6)]
+    idle = [await face.idle() for _ in range(10)]
     assert [now is before for before, now in pairwise(idle)] == [
-        True, False, True, False, True,
+        True, True, True, False, True, True, True, False, True,
     ]  # fmt: skip
     painted = len(notes.rows)
     said = await collect(face.animate(stream([speech])))

@@ -399,8 +399,8 @@ class Session:
         self._emit(message.Problem(message=str(error), stage=getattr(error, "stage", "")))
 
     async def _idle(self) -> NDArray[np.uint8]:
-        if self._nod:
-            self._nod = False
+        nod, self._nod = self._nod and self._state == "listening", False
+        if nod:
             return await self._face.idle("nodding")
         return await self._face.idle("idle" if self._state == "speaking" else self._state)
 

@@ -29,6 +29,8 @@ _NOD: Final = np.radians(2.0)
 _ATTENTION, _POSTURE = 8.0, 5.0  # rad/s of springs: brows are there in 0.5 s, a head in 0.8
 _TILT, _LEAN = np.radians(2.0), 0.02  # of a listener: radians of roll, eye distances forward
 _ASIDE: Final = 0.13  # how far the head goes with a thinker's glance of 1, radians
+_TAKING_IN: Final = 0.7  # seconds for which somebody who was asked keeps still before they think
+_STILLNESS: Final = 0.9  # share of their sway and breath that stops
 _TURN, _RAISE = 1 / 0.43, 1 / 0.3  # gaze of 1 is 25 degrees across, 17 up or down
 _SMOOTHING: Final = 10.0  # rad/s of the springs that heads and brows hang on
 _SACCADE: Final = 0.02  # seconds, time constant
@@ -75,6 +77,9 @@ class Life:
         self._lean = 0.0
         self._side = float(self._random.choice((-1, 1)))  # to which it tilts to listen
         self._presence: Presence = "idle"
+        self._asked: Presence = "idle"  # presence that is to come
+        self._takes_in = 0.0  # seconds until it does
+        self._still = _Spring(_ATTENTION)
         self._listens, self._thinks = _Spring(_ATTENTION), _Spring(_ATTENTION)
         self._posture = _Spring(_POSTURE)
         self._assent, self._assents = _Spring(_SMOOTHING), _Pulses(0.24)
@@ -96,12 +101,16 @@ class Life:
         """
         weights = np.zeros((len(prosody), len(ARKIT)), np.float32)
         pose = np.zeros((len(prosody), 6), np.float32)
-        if presence != self._presence:
-            self._turn_to(presence)
+        if presence != self._asked:
+            self._asked = presence
+            # An answer is often there before anybody would have to look for one.
+            self._takes_in = _TAKING_IN if presence == "thinking" else 0.0
         for i, (speaking, stress, pause) in enumerate(
             prosody[:, [SPEAKING, STRESS, PAUSE]].tolist()
         ):
-            self._time += self._dt
+            self._takes_in -= self._dt
+            if self._takes_in <= 0 and self._presence != self._asked:
+                self._turn_to(self._asked)
             self._frame(weights[i], pose[i], speaking, stress, pause)
         return weights, pose
 
@@ -122,14 +131,16 @@ class Life:
         pause: float,
     ) -> None:
         dt = self._dt
+        taking_in = self._takes_in > 0
+        self._time += dt * (1 - _STILLNESS * self._still.step(float(taking_in), dt))
         if stress:
             self._nods.add(_NOD * stress)
             if stress > 0.5 or self._random.random() < 0.4:
                 self._brows.add(0.45 * stress)
             self._lean = self._random.uniform(-1, 1) * np.radians(1.2)
         lively = self._liveliness.step(speaking, dt)
-        blink = self._blink.step(dt, phrase_ended=pause > 0)
-        across, up = self._gaze.step(dt, speaking=speaking > 0)
+        blink = self._blink.step(dt, phrase_ended=pause > 0, hold=taking_in)
+        across, up = self._gaze.step(dt, speaking=speaking > 0, hold=taking_in)
         brow = self._brow.step(self._brows.step(dt), dt)
         listening = float(self._presence in ("listening", "nodding"))
         listens, leans = self._listens.step(listening, dt), self._posture.step(listening, dt)
@@ -210,9 +221,9 @@ class _Blink:
         self._since = 0.0
         self._again = False
 
-    def step(self, dt: float, *, phrase_ended: bool) -> float:
-        """Return how far the lids are shut, in [0, 1]."""
-        self._due -= dt
+    def step(self, dt: float, *, phrase_ended: bool, hold: bool = False) -> float:
+        """Return how far the lids are shut, in [0, 1]; none begins while `hold`."""
+        self._due -= 0.0 if hold else dt
         self._since += dt
         if phrase_ended and self._since > 1.2 and self._random.random() < 0.6:
             self._due = min(self._due, self._random.uniform(0.0, 0.12))
@@ -259,9 +270,12 @@ class _Gaze:
         elif self._away:
             self._left = 0.0
 
-    def step(self, dt: float, *, speaking: bool) -> tuple[float, float]:
-        """Return where the eyes look: to the face's own left, up; each in [-0.4, 0.4]."""
-        self._left -= dt
+    def step(self, dt: float, *, speaking: bool, hold: bool = False) -> tuple[float, float]:
+        """Return where the eyes look: to the face's own left, up; each in [-0.4, 0.4].
+
+        They stay there while `hold`.
+        """
+        self._left -= 0.0 if hold else dt
         if self._left <= 0:
             self._choose(speaking=speaking)
         follow = 1 - math.exp(-dt / _SACCADE)

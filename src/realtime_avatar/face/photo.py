@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _SMALLEST, _LARGEST = 64, 1920  # sides of a picture, pixels
 _STILL = 0.4  # pixels that nothing must have moved by, to look the same
+_REPEATS = 3  # pictures in a row that may be one
 
 
 class _Options(BaseModel, extra="forbid"):
@@ -89,7 +90,7 @@ class PhotoFace:
     def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
         self._renderer, self._motion = renderer, motion
         self._frame: NDArray[np.uint8] | None = None  # painted last
-        self._repeated = False
+        self._repeated = 0
         self._continuity = Continuity(motion.fps, LIPS)
         self._lock = Lock()  # speech and the life between are made by different tasks
         self._broken_off = False
@@ -164,15 +165,15 @@ class PhotoFace:
     def _paint(
         self, weights: NDArray[np.float32], pose: NDArray[np.float32], *, said: bool
     ) -> NDArray[np.uint8]:
-        """Return the picture; between speeches every second may be the one before.
+        """Return the picture; between speeches it may be the one before.
 
         Painting and encoding take a third of a core, which thinking can use.
         """
-        if not (said or self._repeated or self._frame is None):
-            self._repeated = self._renderer.displacement(weights, pose) < _STILL
-            if self._repeated:
+        if self._frame is not None and not said and self._repeated < _REPEATS:
+            if self._renderer.displacement(weights, pose) < _STILL:
+                self._repeated += 1
                 return self._frame
-        self._repeated, self._frame = False, self._renderer.render(weights, pose)
+        self._repeated, self._frame = 0, self._renderer.render(weights, pose)
         return self._frame
 
     async def _step(self, work: Callable[[], T]) -> T:

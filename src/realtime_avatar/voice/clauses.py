@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import takewhile
 from math import inf
 from typing import Final
 
@@ -165,15 +166,15 @@ class Cutter:
     def beginning(self) -> Clause | None:
         """Return what is known of the clause under way, if by now it is more words than before.
 
-        What follows a comma at which it may yet be cut is left out.
+        What follows a comma at which it may yet be cut is left out, and what follows a word
+        that is not plain.
         """
         pace = self._pace
         if not pace.eager or self._code:
             return None
         words = self._text[: self._comma].split() if self._comma else self._text.split()[:-1]
+        words = list(takewhile(_PLAIN.fullmatch, words))
         if len(words) == self._begun or sum(map(len, words[:-AHEAD])) < pace.eager:
-            return None
-        if not all(_PLAIN.fullmatch(word) for word in words):
             return None
         self._begun = len(words)
         return Clause(" ".join(words) + " ", Ending.WORD, whole=False)
