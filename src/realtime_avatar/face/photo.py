@@ -169,10 +169,10 @@ class PhotoFace:
 
         Painting and encoding take a third of a core, which thinking can use.
         """
-        if self._frame is not None and not said and self._repeated < _REPEATS:
-            if self._renderer.displacement(weights, pose) < _STILL:
-                self._repeated += 1
-                return self._frame
+        frame = self._frame if self._repeated < _REPEATS and not said else None
+        if frame is not None and self._renderer.displacement(weights, pose) < _STILL:
+            self._repeated += 1
+            return frame
         self._repeated, self._frame = 0, self._renderer.render(weights, pose)
         return self._frame
 
