@@ -112,6 +112,21 @@ def test_voice_comes_through_opus_in_packets_of_20_ms():
     assert np.abs(middle).max() == pytest.approx(10_000, rel=0.15)
 
 
+def test_lasting_silence_is_one_packet_and_the_voice_comes_back_as_clear_after_it():
+    t = np.arange(24_000) / 48_000
+    tone = (10_000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
+    sound = np.concatenate([tone, np.zeros(96_000, np.int16), tone])
+    encoder, decoder = OpusEncoder(), OpusDecoder()
+    packets = encoder.encode(Audio(sound, 48_000, 0))
+    assert len(packets) == 150
+    assert len({id(packet) for packet in packets[40:125]}) == 1
+    heard = np.concatenate([decoder.decode(packet) for packet in packets]).astype(float)
+    assert np.abs(heard[30_000:118_000]).max() < 10
+    for start in (2_400, 122_400):
+        loud = heard[start : start + 19_200]
+        assert np.sqrt(np.mean(loud**2)) == pytest.approx(10_000 / np.sqrt(2), rel=0.1)
+
+
 @pytest.mark.parametrize("packet", [b"", b"\xff", bytes(1500), b"no opus at all, surely"])
 def test_what_is_no_opus_is_refused_or_heard_but_breaks_nothing(packet: bytes):
     decoder = OpusDecoder()

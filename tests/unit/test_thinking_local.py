@@ -9,10 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_avatar.processor import computes_chats, lanes
+from realtime_avatar.thinking.local import sharing
+from realtime_avatar.thinking.local.activations import PANELS, own
 from realtime_avatar.thinking.local.dots import ROWS, TOKENS, product
 from realtime_avatar.thinking.local.gguf import F32, Q4_0, Q4_1, Q4_K, Q6_K, Q8_0, Gguf, Tensor
 from realtime_avatar.thinking.local.kept import KeptPrompts
-from realtime_avatar.thinking.local.kernels import MOST
+from realtime_avatar.thinking.local.kernels import MOST, products
 from realtime_avatar.thinking.local.model import Model
 from realtime_avatar.thinking.local.packing import pack, unpack
 from realtime_avatar.thinking.local.vocabulary import Vocabulary
@@ -65,6 +67,26 @@ def test_products_are_those_of_the_weights(kind: int, wide: int) -> None:
             wanted = now @ plain[ROWS * panel : ROWS * panel + ROWS].T
             # Scales of 16 bits are off by 2^-11.
             assert np.abs(out - wanted).max() < 3e-3 * np.abs(wanted).max()
+
+
+def test_the_piece_of_a_thread_that_was_put_aside_is_done_again() -> None:
+    pieces, rows = 3, 3 * PANELS * ROWS
+    packed = pack(tensor(Q4_0, rows))
+    x = np.random.default_rng(1).normal(0, 1, (2 * MOST, COLUMNS)).astype(np.float32)
+    outs: list[NDArray[np.float32]] = []
+    for aside in (False, True):
+        held = sharing.counters(1, pieces)
+        if aside:
+            assert sharing.take(held, 0, pieces) == 0  # somebody takes the first, and no more
+        outs.append(np.zeros((2 * MOST, rows), np.float32))
+        products(
+            packed.place, COLUMNS, rows, np.zeros(0, np.float32), 0.0, x, 3,
+            own(COLUMNS, 1, 2 * MOST), held, 0, outs[-1],
+        )  # fmt: skip
+        if aside:
+            assert not sharing.claim(held, 0, 0)  # what they have in the end is not written
+    assert outs[0][:3].any(axis=1).all()
+    assert np.array_equal(outs[0], outs[1])
 
 
 def test_weights_are_read_as_the_format_says() -> None:

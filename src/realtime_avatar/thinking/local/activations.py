@@ -1,7 +1,7 @@
 """Numbers of tokens as the bytes that weights are multiplied with, as machine code for Numba."""
 
 import math
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numba
 import numpy as np
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from realtime_avatar.thinking.local.dots import ROWS
 
 _jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+
+
+PANELS: Final = 32
+"""Of rows of a matrix, that a piece of work may have."""
 
 
 class Own(NamedTuple):
@@ -21,7 +25,7 @@ class Own(NamedTuple):
         scales: For each 32 bytes.
         sums_32: Of each 32 bytes, times their scale.
         sums_16: Of each 16.
-        out: [tokens, `ROWS`].
+        out: What comes out of a piece: [`PANELS`, tokens, `ROWS`].
         scores: [positions].
     """
 
@@ -42,7 +46,7 @@ def own(widest: int, positions: int, rows: int) -> Own:
         np.zeros((rows, widest // 32), np.float32),
         np.zeros((rows, widest // 32), np.float32),
         np.zeros((rows, widest // 16), np.float32),
-        np.zeros((rows, ROWS), np.float32),
+        np.zeros((PANELS, rows, ROWS), np.float32),
         np.zeros(positions, np.float32),
     )
 

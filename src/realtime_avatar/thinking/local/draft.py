@@ -23,12 +23,12 @@ from realtime_avatar.thinking.local.kernels import (
     Bench,
     Shape,
     Weights,
+    counters,
     layer,
     products,
 )
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.local.packing import pack, unpack
-from realtime_avatar.thinking.local.sharing import counters
 
 GUESSES: Final = 3
 """Tokens that are guessed at once: with the one before them, as many as are multiplied at once."""
@@ -95,7 +95,7 @@ class Draft:
             np.zeros((rows, asked), np.float32),
             np.zeros((rows, shape.heads * shape.head), np.float32),
             np.zeros((rows, matrices[4].rows), np.float32),
-            counters(PHASES + 2),
+            counters(self._shape, 2, max(self._head.rows, shape.width)),
         )
         self._logits = np.zeros((rows, self._head.rows), np.float32)
 

@@ -11,9 +11,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.thinking.local.activations import exp, normed, plain
+from realtime_avatar.thinking.local import sharing
+from realtime_avatar.thinking.local.activations import PANELS, exp, normed, plain
 from realtime_avatar.thinking.local.dots import BYTES, ROWS, TOKENS, product
-from realtime_avatar.thinking.local.sharing import done, take, wait
+from realtime_avatar.thinking.local.sharing import claim, done, join, take, wait
 
 MOST: Final = 32
 """Tokens of one pass."""
@@ -26,7 +27,9 @@ PHASES: Final = 5
 
 Q, K, V, O, GATE, UP, DOWN = range(7)  # matrices of a layer  # noqa: E741
 
+_ASK, _ANSWER, _WIDEN, _NARROW = range(4)  # kinds of a layer's products
 _PIECE: Final = 4  # panels of rows that a thread takes at once
+_NARROW_PIECE: Final = 2  # of those that are several times as wide
 _jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 
 _one_4, _two_4, _four_4 = (product(4, tokens) for tokens in (1, 2, 4))
@@ -98,6 +101,14 @@ class Bench(NamedTuple):
     seen: NDArray[np.float32]
     middle: NDArray[np.float32]
     counters: NDArray[np.int64]
+
+
+def counters(shape: Shape, more: int, rows: int) -> NDArray[np.int64]:
+    """Return counters for all layers, and for products of matrices of at most so many rows."""
+    asked = (shape.heads + 2 * shape.shared) * shape.head
+    layer = max(asked, shape.inner, shape.width * _PIECE // _NARROW_PIECE) // ROWS
+    pieces = max(layer // _PIECE, rows // ROWS // PANELS) + 1
+    return sharing.counters(shape.layers * PHASES + more, pieces)
 
 
 @_jit
@@ -226,13 +237,109 @@ def _attend(
 
 
 @_jit
-def _add_to(x: Any, own: Any, place: Any, width: int, panel: int, tokens: int) -> None:
-    """Add the products of `ROWS` rows to what goes through."""
-    _panel(place, width, panel, own, tokens, own.out.ctypes.data, ROWS * 4)
-    first = panel * ROWS
-    for token in range(tokens):
-        for lane in range(ROWS):
-            x[token, first + lane] += own.out[token, lane]
+def _move(own: Any, panels: int, tokens: int, out: Any, first: int) -> None:
+    """Write what came out of a piece, in columns from the first."""
+    for panel in range(panels):
+        for token in range(tokens):
+            for lane in range(ROWS):
+                out[token, first + panel * ROWS + lane] = own.out[panel, token, lane]
+
+
+@_jit
+def _prepare(kind: int, shape: Any, norms: Any, bench: Any, own: Any, tokens: int) -> None:
+    """Make bytes of what a kind of piece is computed from."""
+    if kind == _ASK:
+        normed(own, bench.x, tokens, norms[0], shape.least)
+    elif kind == _ANSWER:
+        plain(own, bench.seen, tokens, shape.heads * shape.head)
+    elif kind == _WIDEN:
+        normed(own, bench.x, tokens, norms[1], shape.least)
+    else:
+        plain(own, bench.middle, tokens, shape.inner)
+
+
+@_jit
+def _compute(
+    kind: int, shape: Any, where: Any, bias: Any, own: Any, first: int, panels: int, tokens: int
+) -> None:
+    """Compute a piece of so many panels from the first on; it comes out in `own.out`."""
+    asking, asked = shape.heads * shape.head, shape.shared * shape.head
+    at, step = own.out.ctypes.data, own.out.strides[1]
+    for panel in range(first, first + panels):
+        row = panel * ROWS
+        if kind == _ASK:
+            matrix, begun = Q, 0
+            if row >= asking + asked:
+                matrix, begun = V, asking + asked
+            elif row >= asking:
+                matrix, begun = K, asking
+            _panel(where[matrix], shape.width, (row - begun) // ROWS, own, tokens, at, step)
+            out = own.out[panel - first]
+            for token in range(tokens):
+                for lane in range(ROWS):
+                    out[token, lane] += bias[row + lane]
+        elif kind == _ANSWER:
+            _panel(where[O], asking, panel, own, tokens, at, step)
+        elif kind == _WIDEN:
+            up = own.out[panel - first + panels]
+            _panel(where[GATE], shape.width, panel, own, tokens, at, step)
+            _panel(where[UP], shape.width, panel, own, tokens, up.ctypes.data, step)
+            out = own.out[panel - first]
+            for token in range(tokens):
+                for lane in range(ROWS):
+                    gate = out[token, lane]
+                    out[token, lane] = gate / (np.float32(1) + exp(-gate)) * up[token, lane]
+        else:
+            _panel(where[DOWN], shape.inner, panel, own, tokens, at, step)
+        at += own.out.strides[0]
+
+
+@_jit
+def _write(kind: int, bench: Any, own: Any, first: int, panels: int, tokens: int) -> None:
+    """Write what came out of a piece; nobody else does."""
+    if kind == _ASK:
+        _move(own, panels, tokens, bench.asked, first * ROWS)
+    elif kind == _WIDEN:
+        _move(own, panels, tokens, bench.middle, first * ROWS)
+    else:
+        for panel in range(panels):
+            for token in range(tokens):
+                for lane in range(ROWS):
+                    at = (first + panel) * ROWS + lane
+                    bench.x[token, at] += own.out[panel, token, lane]
+
+
+@_jit
+def _multiply(
+    kind: int, shape: Any, weights: Any, number: int, bench: Any, own: Any, tokens: int,
+    phase: int,
+) -> None:  # fmt: skip
+    """Take part in multiplying a layer's matrices, of some kind, with all tokens."""
+    where, norms, bias = weights.where[number], weights.norms[number], weights.biases[number]
+    each, rows = _PIECE, shape.width
+    if kind == _ASK:
+        rows = (shape.heads + 2 * shape.shared) * shape.head
+    elif kind == _WIDEN:
+        rows = shape.inner
+    elif kind == _NARROW:
+        each = _NARROW_PIECE
+    panels = rows // ROWS
+    pieces, ready = (panels + each - 1) // each, False
+    while True:
+        piece = take(bench.counters, phase, pieces)
+        if piece < 0:
+            piece = wait(bench.counters, phase, pieces)
+        if piece < 0:
+            return
+        if not ready:
+            _prepare(kind, shape, norms, bench, own, tokens)
+            ready = True
+        first = piece * each
+        some = min(each, panels - first)
+        _compute(kind, shape, where, bias, own, first, some, tokens)
+        if claim(bench.counters, phase, piece):
+            _write(kind, bench, own, first, some, tokens)
+            done(bench.counters, phase)
 
 
 @_jit
@@ -254,92 +361,17 @@ def layer(
         tokens: How many, at most `MOST`.
         phase: The first of the layer's `PHASES`.
     """
-    where, counters, x = weights.where[number], bench.counters, bench.x
-    width, inner = shape.width, shape.inner
-    asking, asked = shape.heads * shape.head, shape.shared * shape.head
-
-    panels = (asking + 2 * asked) // ROWS
-    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
-    piece = take(counters, phase, pieces)
-    while piece >= 0:
-        if not ready:
-            normed(own, x, tokens, weights.norms[number, 0], shape.least)
-            ready = True
-        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
-            first = panel * ROWS
-            matrix, begun = Q, 0
-            if first >= asking + asked:
-                matrix, begun = V, asking + asked
-            elif first >= asking:
-                matrix, begun = K, asking
-            out = bench.asked.ctypes.data + 4 * first
-            at = (first - begun) // ROWS
-            _panel(where[matrix], width, at, own, tokens, out, bench.asked.strides[0])
-            bias = weights.biases[number]
-            for token in range(tokens):
-                for lane in range(first, first + ROWS):
-                    bench.asked[token, lane] += bias[lane]
-        done(counters, phase)
-        piece = take(counters, phase, pieces)
-    wait(counters, phase, pieces)
-
-    phase += 1
-    piece = take(counters, phase, shape.shared)
+    counters = bench.counters
+    _multiply(_ASK, shape, weights, number, bench, own, tokens, phase)
+    piece = take(counters, phase + 1, shape.shared)
     while piece >= 0:
         _attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
-        done(counters, phase)
-        piece = take(counters, phase, shape.shared)
-    wait(counters, phase, shape.shared)
-
-    phase += 1
-    panels = width // ROWS
-    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
-    piece = take(counters, phase, pieces)
-    while piece >= 0:
-        if not ready:
-            plain(own, bench.seen, tokens, asking)
-            ready = True
-        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
-            _add_to(x, own, where[O], asking, panel, tokens)
-        done(counters, phase)
-        piece = take(counters, phase, pieces)
-    wait(counters, phase, pieces)
-
-    phase += 1
-    panels = inner // ROWS
-    pieces, ready = (panels + _PIECE - 1) // _PIECE, False
-    piece = take(counters, phase, pieces)
-    while piece >= 0:
-        if not ready:
-            normed(own, x, tokens, weights.norms[number, 1], shape.least)
-            ready = True
-        for panel in range(piece * _PIECE, min(panels, piece * _PIECE + _PIECE)):
-            first = panel * ROWS
-            out = bench.middle.ctypes.data + 4 * first
-            _panel(where[GATE], width, panel, own, tokens, out, bench.middle.strides[0])
-            _panel(where[UP], width, panel, own, tokens, own.out.ctypes.data, ROWS * 4)
-            for token in range(tokens):
-                for lane in range(ROWS):
-                    gate = bench.middle[token, first + lane]
-                    through = gate / (np.float32(1) + exp(-gate))
-                    bench.middle[token, first + lane] = through * own.out[token, lane]
-        done(counters, phase)
-        piece = take(counters, phase, pieces)
-    wait(counters, phase, pieces)
-
-    phase += 1
-    panels = width // ROWS
-    pieces, ready = (panels + 1) // 2, False
-    piece = take(counters, phase, pieces)
-    while piece >= 0:
-        if not ready:
-            plain(own, bench.middle, tokens, inner)
-            ready = True
-        for panel in range(piece * 2, min(panels, piece * 2 + 2)):
-            _add_to(x, own, where[DOWN], inner, panel, tokens)
-        done(counters, phase)
-        piece = take(counters, phase, pieces)
-    wait(counters, phase, pieces)
+        done(counters, phase + 1)
+        piece = take(counters, phase + 1, shape.shared)
+    join(counters, phase + 1, shape.shared)
+    _multiply(_ANSWER, shape, weights, number, bench, own, tokens, phase + 2)
+    _multiply(_WIDEN, shape, weights, number, bench, own, tokens, phase + 3)
+    _multiply(_NARROW, shape, weights, number, bench, own, tokens, phase + 4)
 
 
 @_jit
@@ -373,19 +405,25 @@ def products(
         out: [`MOST` or more, rows]; is written.
     """
     panels = rows // ROWS
-    each = 32
-    pieces, ready = (panels + each - 1) // each, False
-    piece = take(counters, phase, pieces)
-    while piece >= 0:
+    pieces, ready = (panels + PANELS - 1) // PANELS, False
+    while True:
+        piece = take(counters, phase, pieces)
+        if piece < 0:
+            piece = wait(counters, phase, pieces)
+        if piece < 0:
+            return
         if not ready:
             if norm.size:
                 normed(own, x, tokens, norm, least)
             else:
                 plain(own, x, tokens, width)
             ready = True
-        for panel in range(piece * each, min(panels, piece * each + each)):
-            at = out.ctypes.data + 4 * panel * ROWS
-            _panel(place, width, panel, own, tokens, at, out.strides[0])
-        done(counters, phase)
-        piece = take(counters, phase, pieces)
-    wait(counters, phase, pieces)
+        first = piece * PANELS
+        some = min(PANELS, panels - first)
+        at, step = own.out.ctypes.data, own.out.strides[1]
+        for panel in range(first, first + some):
+            _panel(place, width, panel, own, tokens, at, step)
+            at += own.out.strides[0]
+        if claim(counters, phase, piece):
+            _move(own, some, tokens, out, first * ROWS)
+            done(counters, phase)

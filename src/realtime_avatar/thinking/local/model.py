@@ -15,14 +15,14 @@ from realtime_avatar.thinking.local.gguf import Q4_0, Q4_1, Q4_K, Q6_K, Gguf, Te
 from realtime_avatar.thinking.local.kernels import MOST, PHASES, SPARE, Bench, Shape, Weights
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.local.packing import Packed, pack, unpack
-from realtime_avatar.thinking.local.sharing import counters
 
 _MATRICES: Final = (
     "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down",
 )  # fmt: skip
 _ARCHITECTURES: Final = ("llama", "qwen2")
 _EXACT: Final = (Q4_0, Q4_1, Q4_K, Q6_K)
-_BEST: Final = 64  # tokens whose likelihoods are computed with the weights as they are
+_BEST: Final = 64  # tokens at most, whose likelihoods are computed with the weights as they are
+_NEAR: Final = 10.0  # logits: what is that far behind the likeliest is not among them
 _COMPARED: Final = 64  # rows of two matrices
 _ALIKE: Final = 0.2  # of the weights: four bits are a tenth off
 
@@ -101,7 +101,7 @@ class Model:
             np.zeros((rows, asked), np.float32),
             np.zeros((rows, shape.heads * shape.head), np.float32),
             np.zeros((rows, shape.inner), np.float32),
-            counters(shape.layers * PHASES + 1),
+            kernels.counters(shape, 1, self._head.rows),
         )
         self._logits = np.zeros((rows, self._head.rows), np.float32)
         widest = max(2 * shape.width, shape.inner)
@@ -166,7 +166,9 @@ class Model:
 
     def _likely(self, row: int, x: NDArray[np.float32]) -> Likely:
         logits = self._logits[row]
-        best = np.argpartition(logits, -_BEST)[-_BEST:]
+        best = np.flatnonzero(logits > logits.max() - _NEAR)
+        if len(best) > _BEST:
+            best = best[np.argpartition(logits[best], -_BEST)[-_BEST:]]
         tokens = np.unique(self._spoken[best])
         times = 1 / np.sqrt(np.mean(x * x) + self.shape.least)
         scores = unpack(self._scores, tokens) @ (x * times * self._norm)
