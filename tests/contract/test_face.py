@@ -7,7 +7,14 @@ import anyio
 import numpy as np
 import pytest
 
-from realtime_avatar.engines.ports import Face, FaceEngine, Presence, ResumableFace, Rig
+from realtime_avatar.engines.ports import (
+    Face,
+    FaceEngine,
+    Presence,
+    ResumableFace,
+    Rig,
+    SkippingFace,
+)
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.audio import join
@@ -157,6 +164,24 @@ async def test_pictures_of_both_kinds_may_be_asked_for_at_once(
             shots += await collect(face.animate(stream([speech_like(1, 24_000)])))
     assert len(shots) == 25
     assert len(pictures) == 10
+
+
+async def test_a_face_that_can_leaves_out_pictures_that_would_be_late(
+    face_engine: FaceEngine, rig: Rig, speech_like: SpeechLike
+):
+    async with face_engine.open(rig) as face:
+        if not isinstance(face, SkippingFace):
+            pytest.skip("this face cannot catch up")
+        speech, shots = speech_like(2, 24_000), list[Shot]()
+        async for shot in face.animate(stream([speech])):
+            shots.append(shot)
+            if len(shots) == 5:
+                face.skip(12 * 960)
+    assert {shot.audio.start for shot in shots if shot.frame is None} <= {
+        960 * n for n in range(5, 12)
+    }
+    assert shots[8].frame is None
+    assert np.array_equal(np.concatenate([shot.audio.pcm for shot in shots]), speech.pcm)
 
 
 async def test_an_interruption_makes_no_jump(

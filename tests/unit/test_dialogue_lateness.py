@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -24,7 +25,10 @@ def speech(frames: int) -> Audio:
 
 
 async def play(
-    delays: list[float], spoken: list[Audio], known: int = 100
+    delays: list[float],
+    spoken: list[Audio],
+    known: int = 100,
+    skip: Callable[[int], None] = lambda _: None,
 ) -> list[tuple[float, Shot]]:
     """Show the speech with a face that takes so long for each shot; return what came when.
 
@@ -39,7 +43,7 @@ async def play(
                 pcm = whole[n * SIZE : (n + 1) * SIZE]
                 await sink.send(Shot(Audio(pcm, RATE, n * SIZE, "words" if n == 0 else ""), FRAME))
 
-    punctual = Punctual(25)
+    punctual = Punctual(25, skip)
     async for _ in punctual.spoken(stream(spoken[:known])):
         pass
     send, receive = anyio.create_memory_object_stream[Shot](5)
@@ -79,6 +83,13 @@ async def test_a_late_picture_is_left_out_and_every_sample_heard_once() -> None:
     assert "".join(shot.audio.text for _, shot in came) == "words"
     # None comes later than a shot a beat would want it.
     assert all(at <= came[0][0] + n / 25 + 1e-6 for n, (at, _) in enumerate(came))
+
+
+async def test_a_late_face_is_told_what_to_leave_out() -> None:
+    skipped: list[int] = []
+    await play([0.01, 0.01, 0.15, 0, 0, 0, 0], [speech(7)], skip=skipped.append)
+    # The one that is held, and the next, which could not be made in time either.
+    assert skipped == [4 * SIZE, 5 * SIZE, 6 * SIZE]
 
 
 async def test_a_late_voice_is_waited_for() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import realtime_avatar
 from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.photo import PhotoFace
-from realtime_avatar.media import Audio
+from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.motion import INDEX
 from streams import collect, in_chunks, stream
 
@@ -144,3 +144,21 @@ async def test_between_speeches_three_of_four_still_pictures_are_the_one_before(
     for _ in range(4):
         await face.idle()
     assert len(notes.rows) - painted == 4
+
+
+async def test_a_late_speech_goes_on_without_pictures_of_what_was_heard(speech: Audio):
+    face, notes = session()
+    shots: list[Shot] = []
+    async with aclosing(face.animate(stream(in_chunks(speech, 3200)))) as made:
+        async for shot in made:
+            shots.append(shot)
+            if len(shots) == 3:
+                face.skip(8 * 640)
+    bare = [n for n, shot in enumerate(shots) if shot.frame is None]
+    assert bare == [3, 4, 5, 6, 7]
+    assert np.array_equal(
+        np.concatenate([shot.audio.pcm for shot in shots])[: speech.samples], speech.pcm
+    )
+    again = await collect(face.animate(stream([speech])))
+    assert all(shot.frame is not None for shot in again)
+    assert len(notes.rows) == 2 * len(again) - 5

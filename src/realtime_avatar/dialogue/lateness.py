@@ -1,7 +1,7 @@
 """The voice goes on when the face is late."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import replace
 from math import inf
 
@@ -21,10 +21,11 @@ class Punctual:
 
     Args:
         fps: Shots a second.
+        skip: Told of samples up to which sound will be heard without its pictures.
     """
 
-    def __init__(self, fps: int) -> None:
-        self._fps = fps
+    def __init__(self, fps: int, skip: Callable[[int], None] = lambda _: None) -> None:
+        self._fps, self._skip = fps, skip
         self._spoken: deque[Audio] = deque()  # what was not shown yet
         self._at = 0  # sample that is heard next
 
@@ -50,6 +51,8 @@ class Punctual:
                 if (shot := self._held()) is None:
                     due = inf  # the voice is late as well
                     continue
+                # Nor could the next be made from now on: one too few is better than all late.
+                self._skip(shot.audio.end + shot.audio.samples)
             elif shot.audio.start < self._at:
                 continue  # heard already
             self._at = shot.audio.end

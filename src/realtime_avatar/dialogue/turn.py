@@ -13,7 +13,7 @@ from realtime_avatar.dialogue.history import History
 from realtime_avatar.dialogue.hold import hold_picture
 from realtime_avatar.dialogue.lateness import Punctual
 from realtime_avatar.dialogue.moods import Moods
-from realtime_avatar.engines.ports import Chat, Face, Message, Voice
+from realtime_avatar.engines.ports import Chat, Face, Message, SkippingFace, Voice
 from realtime_avatar.errors import AvatarError, EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.playout import Playout
@@ -127,7 +127,7 @@ class Turn:
                         tasks.start_soon(self._pump, name, timings.measured(name, source), send)
                         return ends.enter_context(receive)
 
-                    moods, punctual = Moods(engines.emotion), Punctual(engines.fps)
+                    moods, punctual = Moods(engines.emotion), self._punctual()
                     words = stage(first, self._noted(moods.untagged(reply)), TOKENS)
                     speech = engines.voice.speak(timings.waited("voice", words))
                     speech = punctual.spoken(moods.coloured(speech))
@@ -166,6 +166,10 @@ class Turn:
             async for shot in shots:
                 self.made += 1
                 yield shot
+
+    def _punctual(self) -> Punctual:
+        face, fps = self._engines.face, self._engines.fps
+        return Punctual(fps, face.skip) if isinstance(face, SkippingFace) else Punctual(fps)
 
     def _fail_face(self, error: Exception) -> None:
         self._fail("face", error)

@@ -386,6 +386,18 @@ class ResumableFace(Protocol):
         ...
 
 
+@runtime_checkable
+class SkippingFace(Protocol):
+    """A face that catches up when it is late, by pictures that it leaves out."""
+
+    def skip(self, until: int) -> None:
+        """Say that the sound of the speech under way has been heard up to this sample.
+
+        Shots from before it come without a picture: nobody would see it.
+        """
+        ...
+
+
 class FaceEngine(Engine, Protocol):
     """Makes faces."""
 

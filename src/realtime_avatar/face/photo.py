@@ -27,6 +27,7 @@ from realtime_avatar.media.frames import FrameCutter
 from realtime_avatar.media.motion import ARKIT, LIPS, Motion
 from realtime_avatar.media.shot import Shot
 
+Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 _SMALLEST, _LARGEST = 64, 1920  # sides of a picture, pixels
@@ -92,6 +93,7 @@ class PhotoFace:
         self._frame: NDArray[np.uint8] | None = None  # painted last
         self._repeated = 0
         self._continuity = Continuity(motion.fps, LIPS)
+        self._due = 0  # sample of the speech from which pictures can be in time
         self._lock = Lock()  # speech and the life between are made by different tasks
         self._broken_off = False
 
@@ -106,17 +108,17 @@ class PhotoFace:
         if self._broken_off:  # what was left of the last speech is not said any more
             await self._step(self._motion.drop)
             self._continuity.take_back()
-        self._broken_off = True
+        self._broken_off, self._due = True, 0
         async for chunk in audio:
             film.extend(cutter.push(chunk))
             for piece in _pieces(chunk):
                 moves = await self._step(lambda piece=piece: self._motion.push(piece))
                 for row in _rows(moves):
-                    yield Shot(film.popleft(), await self._picture(lambda row=row: row, said=True))
+                    yield await self._shot(film.popleft(), row)
         moves = await self._step(self._motion.finish)
         film.extend(cutter.finish())
         for row in _rows(moves):
-            yield Shot(film.popleft(), await self._picture(lambda row=row: row, said=True))
+            yield await self._shot(film.popleft(), row)
         self._broken_off = False
 
     async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
@@ -125,54 +127,62 @@ class PhotoFace:
         Raises:
             EngineError: if a picture cannot be made.
         """
-        return await self._picture(lambda: _rows(self._motion.idle(1, presence))[0], said=False)
+        return await self._picture(
+            lambda: _rows(self._motion.idle(1, presence))[0], self._living, said=False
+        )
+
+    def skip(self, until: int) -> None:
+        """Leave out pictures of what was said before. See `SkippingFace`."""
+        self._due = until
 
     def unseen(self, shots: int) -> None:
         """Go on from the shot before the last `shots`. See `Face.unseen`."""
         self._continuity.take_back(shots)
 
     @property
-    def after(self) -> NDArray[np.float32] | None:
+    def after(self) -> Floats | None:
         """The motion shown last: weights and pose, (58,). See `ResumableFace`."""
         return self._continuity.shown
 
-    def resume(self, after: NDArray[np.float32]) -> None:
+    def resume(self, after: Floats) -> None:
         """Go on from it. See `ResumableFace`."""
         self._continuity.follow(after)
 
+    async def _shot(self, audio: Audio, row: Floats) -> Shot:
+        def paint(weights: Floats, pose: Floats) -> NDArray[np.uint8] | None:
+            return self._paint(weights, pose) if audio.start >= self._due else None
+
+        return Shot(audio, await self._picture(lambda: row, paint, said=True))
+
     async def _picture(
-        self, row: Callable[[], NDArray[np.float32]], *, said: bool
-    ) -> NDArray[np.uint8]:
+        self, row: Callable[[], Floats], paint: Callable[[Floats, Floats], T], *, said: bool
+    ) -> T:
+        """Return the picture of a row that goes on from the one before."""
+
+        def work() -> tuple[Floats, T]:
+            joined = self._continuity.join(row(), said=said)
+            return joined, paint(*parted(joined))
+
         async with self._lock:
             try:
-                joined, frame = await self._painted(row, said=said)
+                joined, picture = await step(work)
             except (ArithmeticError, ValueError, IndexError, cv2.error) as error:
                 raise EngineError("face", f"a picture could not be made: {error}") from error
             self._continuity.keep(joined, said=said)  # not if cancelled: nobody will see it
-        return frame
+        return picture
 
-    async def _painted(
-        self, row: Callable[[], NDArray[np.float32]], *, said: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Return the row that is shown, (58,), and its picture."""
-
-        def work() -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-            joined = self._continuity.join(row(), said=said)
-            return joined, self._paint(*parted(joined), said=said)
-
-        return await step(work)
-
-    def _paint(
-        self, weights: NDArray[np.float32], pose: NDArray[np.float32], *, said: bool
-    ) -> NDArray[np.uint8]:
-        """Return the picture; between speeches it may be the one before.
+    def _living(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
+        """Return the picture between speeches, which may be the one before.
 
         Painting and encoding take a third of a core, which thinking can use.
         """
-        frame = self._frame if self._repeated < _REPEATS and not said else None
+        frame = self._frame if self._repeated < _REPEATS else None
         if frame is not None and self._renderer.displacement(weights, pose) < _STILL:
             self._repeated += 1
             return frame
+        return self._paint(weights, pose)
+
+    def _paint(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
         self._repeated, self._frame = 0, self._renderer.render(weights, pose)
         return self._frame
 
@@ -195,12 +205,12 @@ async def opened(rig: Rig, fps: int) -> tuple[PhotoRig, SpeechMotion]:
         raise ConfigError(str(error)) from error
 
 
-def parted(row: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def parted(row: Floats) -> tuple[Floats, Floats]:
     """Return the weights, (52,) in [0, 1], and the pose, (6,), of a row."""
     return np.clip(row[: len(ARKIT)], 0, 1), row[len(ARKIT) :]
 
 
-def _rows(motion: Motion) -> NDArray[np.float32]:
+def _rows(motion: Motion) -> Floats:
     """Return weights and pose side by side, (frames, 58)."""
     return np.concatenate([motion.weights, motion.pose], 1)
 
