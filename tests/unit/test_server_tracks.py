@@ -12,7 +12,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from realtime_avatar.media import Audio
 from realtime_avatar.media.live import Beat
-from realtime_avatar.server.codecs import VideoEncoder
+from realtime_avatar.server.codecs import OpusDecoder, VideoEncoder
 from realtime_avatar.server.tracks import FaceTrack, Pace, VoiceTrack, adjust_reports
 from virtual_time import VIRTUAL_TIME
 
@@ -62,6 +62,25 @@ async def test_a_beat_is_two_packets_of_sound_20_ms_apart():
         assert (first.pts, second.pts) == (7 * 1920, 7 * 1920 + 960)
         assert (first.time_base.numerator, first.time_base.denominator) == (1, 48_000)
         assert read.indices == [7]
+
+
+@pytest.mark.parametrize("pause", [False, True])
+async def test_what_is_left_of_a_beat_is_faded_out_when_the_voice_falls_silent(pause: bool):
+    paused, decoder = False, OpusDecoder()
+    t = np.arange(5 * 1920) / 48_000
+    pcm = (10_000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
+    sink, source = anyio.create_memory_object_stream[Beat](5)
+    with sink, source:
+        track = VoiceTrack(source, Pace(), Read(), lambda: paused)
+        heard: list[np.ndarray] = []
+        for index in range(5):
+            audio = Audio(pcm[index * 1920 :][:1920], 48_000, index * 1920)
+            sink.send_nowait(Beat(index, audio, None, speaking=True))
+            for half in range(2):
+                paused = pause and (index, half) == (4, 1)
+                heard.append(decoder.decode(bytes(await track.recv())))
+    last, before = (np.abs(one.astype(float)).mean() for one in (heard[-1], heard[-2]))
+    assert last < 0.6 * before if pause else last > 0.8 * before
 
 
 async def test_sound_that_comes_late_is_sent_at_once_until_it_is_on_time_again():

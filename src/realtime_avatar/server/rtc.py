@@ -69,7 +69,7 @@ class RtcLine:
             self._listen_to(peer)
             encoder = VideoEncoder("vp8", playout.fps, self._settings.video_bits)
             pace = Pace()
-            voice = VoiceTrack(beats[0], pace, watch.sounded)
+            voice = VoiceTrack(beats[0], pace, watch.sounded, lambda: playout.paused)
             face = FaceTrack(beats[1], pace, encoder, playout.fps, watch.showed)
             hearing = peer.addTransceiver(voice, "sendrecv")
             seeing = peer.addTransceiver(face, "sendonly")

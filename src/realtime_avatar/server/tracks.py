@@ -1,10 +1,11 @@
 """The two tracks of a WebRTC call, both of which follow the playout's beats."""
 
-from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Final, cast
 
+import numpy as np
 from aiortc import RTCRtpSender
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket
@@ -12,6 +13,7 @@ from anyio import EndOfStream, WouldBlock, current_time, sleep_until, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream
 from av.packet import Packet
 
+from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.live import Beat
 from realtime_avatar.server.codecs import (
     AUDIO_RATE,
@@ -20,6 +22,8 @@ from realtime_avatar.server.codecs import (
     OpusEncoder,
     VideoEncoder,
 )
+
+_FADE: Final = AUDIO_RATE // 200
 
 
 class Pace:
@@ -47,6 +51,8 @@ class VoiceTrack(MediaStreamTrack):
         beats: A stream of its own.
         pace: The call's.
         read: Told of each beat.
+        paused: Tells whether the voice has been told to fall silent: what is left of a beat is
+            faded out then.
 
     Attributes:
         late: How late the newest packet is handed over, seconds.
@@ -55,34 +61,46 @@ class VoiceTrack(MediaStreamTrack):
     kind = "audio"
 
     def __init__(
-        self, beats: MemoryObjectReceiveStream[Beat], pace: Pace, read: Callable[[Beat], None]
+        self,
+        beats: MemoryObjectReceiveStream[Beat],
+        pace: Pace,
+        read: Callable[[Beat], None],
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
-        self._beats, self._pace, self._read = beats, pace, read
+        self._beats, self._pace, self._read, self._paused = beats, pace, read, paused
         self._encoder = OpusEncoder()
-        self._packets: deque[Packet[Any]] = deque()
+        self._rest: Audio | None = None  # of the beat, that is not sent yet
         self._due = 0.0  # of the packet before
         self.late = 0.0
 
     async def recv(self) -> "Packet[Any]":
         """Return the next packet, at its time."""
-        if self._packets:
+        if self._rest is not None:
             # Two at once would make the browser buffer more, and its idea of when they
             # were recorded, on which its lip-sync rests, wrong by one packet.
             self._due += PACKET / AUDIO_RATE
             await sleep_until(self._due)
-            self.late = current_time() - self._due
-            return self._packets.popleft()
+            return self._packet(_faded(self._rest) if self._paused() else self._rest)
         beat = await _next(self, self._beats)
         self._due = self._pace.due(beat.audio.start / AUDIO_RATE, current_time())
         self._read(beat)
-        for number, data in enumerate(self._encoder.encode(beat.audio)):
-            packet: Packet[Any] = Packet(data)
-            packet.pts = beat.audio.start + number * PACKET
-            packet.time_base = Fraction(1, AUDIO_RATE)
-            self._packets.append(packet)
+        return self._packet(beat.audio)
+
+    def _packet(self, audio: Audio) -> "Packet[Any]":
+        """Return the first packet of some sound, and keep the rest."""
+        (data,) = self._encoder.encode(replace(audio, pcm=audio.pcm[:PACKET]))
+        self._rest = audio.after(audio.start + PACKET) if audio.samples > PACKET else None
+        packet: Packet[Any] = Packet(data)
+        packet.pts, packet.time_base = audio.start, Fraction(1, AUDIO_RATE)
         self.late = current_time() - self._due
-        return self._packets.popleft()
+        return packet
+
+
+def _faded(audio: Audio) -> Audio:
+    """Return the sound faded out within 5 ms."""
+    gain = np.clip(1 - np.arange(audio.samples) / _FADE, 0, 1)
+    return replace(audio, pcm=(audio.pcm * gain).astype(np.int16))
 
 
 class FaceTrack(MediaStreamTrack):
