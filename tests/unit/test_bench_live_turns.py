@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.bench.live_figures import figures, spread
 from realtime_avatar.bench.live_film import Film
+from realtime_avatar.bench.live_question import HOP
 from realtime_avatar.bench.live_recording import FACE, Asked, Box, Recording, decode_face
 from realtime_avatar.bench.live_skew import STEP, phrases, skews
 from realtime_avatar.bench.live_turns import Heard, pictures, turns
@@ -35,7 +36,8 @@ def recording(
     level = np.zeros(len(at), np.float32)
     for start, end in sounds:
         level[(at >= start) & (at < end)] = 0.1
-    return Recording(level, at, np.arange(0, 60, 0.04), [], asked, events or [])
+    voice = np.repeat((level * 32767).astype(np.int16), HOP)
+    return Recording(level, at, voice, np.arange(0, 60, 0.04), [], asked, events or [])
 
 
 def question(first: float, last: float, *, over: bool = False, counted: bool = True) -> Asked:

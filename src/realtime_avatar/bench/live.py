@@ -8,7 +8,7 @@ would take it, in the client, and on its clock.
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,7 +23,7 @@ from realtime_avatar.bench.live_figures import figures
 from realtime_avatar.bench.live_film import Film, film
 from realtime_avatar.bench.live_mouth import openings
 from realtime_avatar.bench.live_plan import Plan
-from realtime_avatar.bench.live_question import read_question
+from realtime_avatar.bench.live_question import HOP, read_question
 from realtime_avatar.bench.live_recording import Recording
 from realtime_avatar.bench.live_server import Server, serving
 from realtime_avatar.bench.live_skew import skews
@@ -53,6 +53,7 @@ REPLIES: Final = (
 
 QUESTIONS: Final = ("questions/en.flac", "speech/arctic_a0009.wav", "speech/arctic_a0007.wav")
 
+_AROUND = 0.2  # seconds of an answer's sound that are looked at before and after it
 _OFTEN = 5.0  # seconds between two looks at what the server uses
 
 
@@ -184,16 +185,16 @@ async def _look(settings: Settings, perceived: Sequence[_Conversations], say: Sa
     for talk in perceived:
         say(f"Looking at {sum(len(recording.faces) for recording in talk.recordings)} pictures")
         looks.append([await to_thread.run_sync(_Look.at, one, finder) for one in talk.recordings])
-    replies = {reply for people in looks for person in people for reply in person.replies}
+    seen = [answer for people in looks for person in people for answer in person.answers()]
     async with Ensemble(settings) as ensemble:
-        films = await film(ensemble, finder, sorted(replies), say) if replies else {}
+        films = await film(ensemble, finder, [pcm for *_, pcm in seen], say) if seen else []
+    for (person, turn, _), take in zip(seen, films, strict=True):
+        person.compare(turn, take)
     runs: list[Report] = []
     for talk, people in zip(perceived, looks, strict=True):
-        for person in people:
-            person.compare(films)
         heard = [turn for person in people for turn in person.turns]
-        seen = [pictures(recording) for recording in talk.recordings]
-        runs.append({"sessions": talk.count} | figures(heard, seen) | {"server": talk.used})
+        shown = [pictures(recording) for recording in talk.recordings]
+        runs.append({"sessions": talk.count} | figures(heard, shown) | {"server": talk.used})
     return runs
 
 
@@ -210,17 +211,18 @@ class _Look:
         mouth = openings(finder, recording.faces) if recording.faces else None
         return cls(recording, mouth, turns(recording, mouth))
 
-    @property
-    def replies(self) -> set[tuple[str, str]]:
-        """Language and text of what was seen to be said."""
-        seen = [turn for turn in self.turns if turn.mouth is not None]
-        return {(turn.language, turn.reply) for turn in seen if turn.reply}
-
-    def compare(self, films: Mapping[tuple[str, str], Film]) -> None:
-        """Fill in each turn's skew."""
+    def answers(self) -> list[tuple["_Look", Heard, NDArray[np.int16]]]:
+        """Return each turn whose lips were seen, and its sound."""
+        at, voice = self.recording.sound_at, self.recording.voice
+        found: list[tuple[_Look, Heard, NDArray[np.int16]]] = []
         for turn in self.turns:
-            take = films.get((turn.language, turn.reply))
-            if take is None or self.mouth is None or turn.sound is None:
-                continue
-            found, turn.lost = skews(take, self.recording, self.mouth, turn.began, turn.ended)
-            turn.skews = [phrase.skew for phrase in found]
+            if turn.mouth is not None:
+                first, last = np.searchsorted(at, (turn.began - _AROUND, turn.ended + _AROUND))
+                found.append((self, turn, voice[first * HOP : last * HOP]))
+        return found
+
+    def compare(self, turn: Heard, take: Film) -> None:
+        """Fill in a turn's skew."""
+        assert self.mouth is not None
+        found, turn.lost = skews(take, self.recording, self.mouth, turn.began, turn.ended)
+        turn.skews = [phrase.skew for phrase in found]

@@ -40,6 +40,7 @@ _FLAGS: Final = (
 _SETTLE = 1.5  # seconds from the first picture to the one that the face is found in
 _LAST = 30_000  # ms for the last answer, should it be longer than its slot
 _CROPS = 200  # fetched at once
+_SOUNDS = 1000  # the same of sound, each of 10 ms
 _CLOCK = 5.0  # seconds over which the clock of the sound is compared with the page's
 _TALKING = 0.15  # seconds before an interruption in which something was heard
 
@@ -95,11 +96,25 @@ async def _take_part(page: Any, url: str, said: Script) -> Recording:
         for first in range(0, len(kept["pictures"]), _CROPS):
             crops = await page.evaluate(f"bench.crops({first}, {first + _CROPS})")
             faces += _faces(crops, await page.evaluate("bench.side"))
-    return _recording(kept, delays, faces, said)
+    whole = await _samples(page)
+    return _recording(kept, delays, whole, faces, said)
+
+
+async def _samples(page: Any) -> NDArray[np.int16]:
+    """Return all that was heard."""
+    some, first = [np.zeros(0, np.int16)], 0
+    while data := await page.evaluate(f"bench.sounds({first}, {first + _SOUNDS})"):
+        some.append(np.frombuffer(base64.b64decode(data), np.int16))
+        first += _SOUNDS
+    return np.concatenate(some)
 
 
 def _recording(
-    kept: dict[str, Any], delays: dict[str, float], faces: list[bytes], said: Script
+    kept: dict[str, Any],
+    delays: dict[str, float],
+    whole: NDArray[np.int16],
+    faces: list[bytes],
+    said: Script,
 ) -> Recording:
     times, microphone = _sound(kept["microphone"])
     heard_at, voice = _sound(kept["voice"])
@@ -116,6 +131,7 @@ def _recording(
     return Recording(
         voice,
         heard_at,
+        whole[: len(voice) * HOP],
         np.array([at / 1000 for at, _ in kept["pictures"]]),
         faces,
         asked,

@@ -97,6 +97,7 @@ class Person:
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))  # asks nobody else
         self._voice, self._face = Stream(RATE), Stream(90_000)
         self._levels: list[tuple[int, NDArray[np.float32]]] = []
+        self._sounds: list[NDArray[np.int16]] = []
         self._pictures: list[int] = []
         self._faces: list[bytes] = []
         self._asked: list[Asked] = []
@@ -169,8 +170,10 @@ class Person:
 
     def _hear(self, frame: AudioFrame) -> None:
         pcm = frame.to_ndarray().reshape(-1, len(frame.layout.channels)).astype(np.int32)
-        level = levels(pcm.mean(1).astype(np.int16))
+        mono = pcm.mean(1).astype(np.int16)
+        level = levels(mono)
         self._levels.append((cast("int", frame.pts), level))
+        self._sounds.append(mono[: len(level) * HOP])
         if level.max(initial=0) > AUDIBLE:
             now = current_time()
             if now - self._audible > 0.5:
@@ -249,6 +252,7 @@ class Person:
         return Recording(
             np.concatenate(blocks),
             np.concatenate(times),
+            np.concatenate(self._sounds),
             np.interp(self._pictures, *shown(self._face, self._voice, heard)),
             self._faces,
             self._asked,

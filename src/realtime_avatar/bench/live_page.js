@@ -3,7 +3,8 @@
 // All times are this page's own, in milliseconds (performance.now). Sound, the microphone's
 // and the avatar's, is kept as levels of 5 ms, each with the time at which the track gave it
 // to the page: Web Audio would hold the microphone back for a tenth of a second and more.
-// Pictures are kept as small grey crops, when the browser shows them.
+// The avatar's is kept itself, too. Pictures are kept as small grey crops, when the browser
+// shows them.
 
 const BATCH = 20; // levels
 const HOPS = 200; // levels a second
@@ -12,6 +13,7 @@ const PATIENCE = 20000; // ms to connect
 
 const kept = { microphone: [], voice: [], pictures: [], events: [], stats: [] };
 const faces = []; // one Uint8Array of SIDE * SIDE for each picture
+const sounds = []; // Int16Arrays, of what levels are kept of and a little more
 const video = Object.assign(document.createElement("video"), { autoplay: true, playsInline: true });
 let connection, session, box;
 
@@ -22,8 +24,9 @@ async function gathered() {
   }
 }
 
-// Keep the levels of a track: [when the last of them came, seconds of sound before, levels].
-async function listen(track, batches) {
+// Keep the levels of a track: [when the last of them came, seconds of sound before, levels],
+// and, given `whole`, its samples.
+async function listen(track, batches, whole) {
   const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
   let [samples, count, sum, levels, before] = [0, 0, 0, [], 0];
   for (;;) {
@@ -33,6 +36,7 @@ async function listen(track, batches) {
     const sound = new Float32Array(data.numberOfFrames);
     data.copyTo(sound, { planeIndex: 0, format: "f32-planar" });
     data.close();
+    whole?.push(Int16Array.from(sound, (sample) => sample * 32767));
     for (const sample of sound) {
       sum += sample * sample;
       samples++;
@@ -95,7 +99,7 @@ async function connect() {
     if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
     stream.addTrack(track);
     video.srcObject = stream;
-    if (track.kind === "audio") listen(track, kept.voice);
+    if (track.kind === "audio") listen(track, kept.voice, sounds);
   };
   const channel = connection.createDataChannel("events", { ordered: true });
   channel.onmessage = ({ data }) => kept.events.push([performance.now(), JSON.parse(data)]);
@@ -119,6 +123,17 @@ async function connect() {
   look();
   const latency = microphone.getAudioTracks()[0].getSettings().latency ?? 0;
   return { microphone: latency, speaker: context.outputLatency || context.baseLatency };
+}
+
+function base64(arrays) {
+  let text = "";
+  for (const array of arrays) {
+    const bytes = new Uint8Array(array.buffer);
+    for (let i = 0; i < bytes.length; i += 8192) {
+      text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    }
+  }
+  return btoa(text);
 }
 
 globalThis.bench = {
@@ -169,13 +184,8 @@ globalThis.bench = {
   },
 
   // Return some of the crops, as the base64 of their bytes.
-  crops(first, end) {
-    let bytes = "";
-    for (const face of faces.slice(first, end)) {
-      for (let i = 0; i < face.length; i += 8192) {
-        bytes += String.fromCharCode(...face.subarray(i, i + 8192));
-      }
-    }
-    return btoa(bytes);
-  },
+  crops: (first, end) => base64(faces.slice(first, end)),
+
+  // Return some of the sounds alike.
+  sounds: (first, end) => base64(sounds.slice(first, end)),
 };

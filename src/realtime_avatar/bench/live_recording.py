@@ -45,6 +45,7 @@ class Recording:
     Attributes:
         sound: float32, shape (n,): RMS levels of 5 ms each, in [0, 1].
         sound_at: float64, shape (n,): when each began to be heard.
+        voice: int16, shape (n * `HOP`,): the sound itself, 48 kHz.
         shown_at: float64, shape (m,): when each picture was shown, after its decoding and
             the client's own synchronisation with the sound.
         faces: JPEGs of the face in each picture, grey, `FACE` pixels square; none if no
@@ -56,6 +57,7 @@ class Recording:
 
     sound: NDArray[np.float32]
     sound_at: NDArray[np.float64]
+    voice: NDArray[np.int16]
     shown_at: NDArray[np.float64]
     faces: list[bytes]
     asked: list[Asked]
@@ -68,6 +70,7 @@ class Recording:
             folder / "perceived.npz",
             sound=self.sound,
             sound_at=self.sound_at,
+            voice=self.voice,
             shown_at=self.shown_at,
             faces=np.frombuffer(b"".join(self.faces), np.uint8),
             sizes=np.array([len(face) for face in self.faces], np.int64),
@@ -86,6 +89,7 @@ class Recording:
             return cls(
                 held["sound"],
                 held["sound_at"],
+                held["voice"],
                 held["shown_at"],
                 [faces[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)],
                 [Asked(**asked) for asked in told["asked"]],

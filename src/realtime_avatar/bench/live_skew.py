@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.bench.live_film import Film
+from realtime_avatar.bench.live_film import FPS, Film
 from realtime_avatar.bench.live_recording import Recording
 
 Floats = NDArray[np.floating]
@@ -26,9 +26,6 @@ AUDIBLE: Final = 10 ** (-45 / 20)
 
 STEP: Final = 0.005
 """Seconds of one level."""
-
-FPS: Final = 25
-"""Pictures a second of a film."""
 
 _PAUSE = 0.15  # seconds that part phrases
 _SHORTEST, _LONGEST = 0.6, 1.6  # seconds of one; a longer one is cut

@@ -127,9 +127,9 @@ class PhotoFace:
         Raises:
             EngineError: if a picture cannot be made.
         """
-        return await self._picture(
-            lambda: _rows(self._motion.idle(1, presence))[0], self._living, said=False
-        )
+        picture = await self._picture(lambda: _rows(self._motion.idle(1, presence))[0], None)
+        assert picture is not None
+        return picture
 
     def skip(self, until: int) -> None:
         """Leave out pictures of what was said before. See `SkippingFace`."""
@@ -149,27 +149,45 @@ class PhotoFace:
         self._continuity.follow(after)
 
     async def _shot(self, audio: Audio, row: Floats) -> Shot:
-        def paint(weights: Floats, pose: Floats) -> NDArray[np.uint8] | None:
-            return self._paint(weights, pose) if audio.start >= self._due else None
-
-        return Shot(audio, await self._picture(lambda: row, paint, said=True))
+        return Shot(audio, await self._picture(lambda: row, audio.start))
 
     async def _picture(
-        self, row: Callable[[], Floats], paint: Callable[[Floats, Floats], T], *, said: bool
-    ) -> T:
-        """Return the picture of a row that goes on from the one before."""
+        self, row: Callable[[], Floats], start: int | None
+    ) -> NDArray[np.uint8] | None:
+        """Return the picture of a row that goes on from the one before.
 
-        def work() -> tuple[Floats, T]:
-            joined = self._continuity.join(row(), said=said)
-            return joined, paint(*parted(joined))
+        Args:
+            row: Makes it.
+            start: First sample of what is said; None if it is nothing.
 
+        Returns:
+            None if it would be late.
+        """
         async with self._lock:
             try:
-                joined, picture = await step(work)
+                joined, picture = await self._painted(row, start)
             except (ArithmeticError, ValueError, IndexError, cv2.error) as error:
                 raise EngineError("face", f"a picture could not be made: {error}") from error
-            self._continuity.keep(joined, said=said)  # not if cancelled: nobody will see it
+            # Not if cancelled: nobody will see it.
+            self._continuity.keep(joined, said=start is not None)
         return picture
+
+    async def _painted(
+        self, row: Callable[[], Floats], start: int | None
+    ) -> tuple[Floats, NDArray[np.uint8] | None]:
+        """Return the row that is shown, (58,), and its picture; see `_picture`."""
+
+        def work() -> tuple[Floats, NDArray[np.uint8] | None]:
+            joined = self._continuity.join(row(), said=start is not None)
+            if self._late(start):
+                return joined, None
+            paint = self._living if start is None else self._paint
+            return joined, paint(*parted(joined))
+
+        return await step(work)
+
+    def _late(self, start: int | None) -> bool:
+        return start is not None and start < self._due
 
     def _living(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
         """Return the picture between speeches, which may be the one before.

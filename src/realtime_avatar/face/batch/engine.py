@@ -122,11 +122,13 @@ class BatchedFace(PhotoFace):
         self._seat, self._portrait, self._frame_s = seat, portrait, 1 / motion.fps
 
     async def _painted(
-        self, row: Callable[[], NDArray[np.float32]], *, said: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        self, row: Callable[[], NDArray[np.float32]], start: int | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
         from realtime_avatar.face.batch.portrait import Picture  # imports PyTorch
 
-        joined = await step(lambda: self._continuity.join(row(), said=said))
+        joined = await step(lambda: self._continuity.join(row(), said=start is not None))
+        if self._late(start):
+            return joined, None
         weights, pose = parted(joined)
 
         async def elsewhere() -> NDArray[np.uint8]:
