@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from realtime_avatar.thinking.local import sharing
 from realtime_avatar.thinking.local.activations import PANELS, exp, normed, plain
 from realtime_avatar.thinking.local.dots import BYTES, ROWS, TOKENS, product
-from realtime_avatar.thinking.local.sharing import claim, done, join, take, wait
+from realtime_avatar.thinking.local.sharing import claim, done, join, take, take_or_help
 
 MOST: Final = 32
 """Tokens of one pass."""
@@ -325,12 +325,8 @@ def _multiply(
         each = _NARROW_PIECE
     panels = rows // ROWS
     pieces, ready = (panels + each - 1) // each, False
-    while True:
-        piece = take(bench.counters, phase, pieces)
-        if piece < 0:
-            piece = wait(bench.counters, phase, pieces)
-        if piece < 0:
-            return
+    piece = take_or_help(bench.counters, phase, pieces)
+    while piece >= 0:
         if not ready:
             _prepare(kind, shape, norms, bench, own, tokens)
             ready = True
@@ -340,6 +336,7 @@ def _multiply(
         if claim(bench.counters, phase, piece):
             _write(kind, bench, own, first, some, tokens)
             done(bench.counters, phase)
+        piece = take_or_help(bench.counters, phase, pieces)
 
 
 @_jit
@@ -406,12 +403,8 @@ def products(
     """
     panels = rows // ROWS
     pieces, ready = (panels + PANELS - 1) // PANELS, False
-    while True:
-        piece = take(counters, phase, pieces)
-        if piece < 0:
-            piece = wait(counters, phase, pieces)
-        if piece < 0:
-            return
+    piece = take_or_help(counters, phase, pieces)
+    while piece >= 0:
         if not ready:
             if norm.size:
                 normed(own, x, tokens, norm, least)
@@ -427,3 +420,4 @@ def products(
         if claim(counters, phase, piece):
             _move(own, some, tokens, out, first * ROWS)
             done(counters, phase)
+        piece = take_or_help(counters, phase, pieces)

@@ -123,6 +123,13 @@ def wait(counters: Any, phase: int, pieces: int) -> int:
 
 
 @_jit
+def take_or_help(counters: Any, phase: int, pieces: int) -> int:
+    """Return a piece to do, or to do again as it takes long; -1 when all are done."""
+    piece = take(counters, phase, pieces)
+    return piece if piece >= 0 else wait(counters, phase, pieces)
+
+
+@_jit
 def join(counters: Any, phase: int, pieces: int) -> None:
     """Wait until all pieces of a phase are done, of which none may be done twice."""
     spins = 0
