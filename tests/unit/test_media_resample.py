@@ -24,11 +24,17 @@ def cut(audio: Audio, lengths: list[int]) -> list[Audio]:
     ]
 
 
-@given(RATES, RATES, some.lists(some.integers(0, 3000), max_size=12), some.integers(0, 10**7))
+@given(
+    RATES,
+    RATES,
+    some.lists(some.integers(0, 3000), max_size=12),
+    some.integers(0, 10**7),
+    some.booleans(),
+)
 def test_stream_is_consecutive_and_exact(
-    rate: int, wanted: int, lengths: list[int], start: int
+    rate: int, wanted: int, lengths: list[int], start: int, prompt: bool
 ) -> None:
-    stream = Resampler(wanted)
+    stream = Resampler(wanted, prompt=prompt)
     audio = Audio.silence(sum(lengths), rate, start)
     out = [stream.push(chunk) for chunk in cut(audio, lengths)]
     out.append(stream.flush())
@@ -52,8 +58,26 @@ def test_chunks_sound_like_the_whole() -> None:
     assert np.abs(whole.pcm[inner].astype(int) - wanted.pcm[inner]).max() < 20
 
 
-def test_a_tone_above_the_new_band_is_gone() -> None:
-    assert np.abs(resample(tone(48000, 48000, 15000.0), 16000).pcm[500:-500]).max() < 10
+@pytest.mark.parametrize("rate", [8000, 24000, 44100, 48000])
+def test_a_prompt_one_lags_by_a_millisecond_and_says_the_same(rate: int) -> None:
+    audio, wanted = tone(rate, rate), tone(16000, 16000)
+    stream, out = Resampler(16000, prompt=True), list[Audio]()
+    for chunk in cut(audio, [rate // 50] * 50):
+        out.append(stream.push(chunk))
+        lag = chunk.end / rate - out[-1].end / 16000
+        assert 0 <= lag <= 0.0021
+    pcm = join([*out, stream.flush()]).pcm
+    inner = slice(500, -500)
+    assert np.abs(pcm[inner].astype(int) - wanted.pcm[inner]).max() < 20
+    once = Resampler(16000, prompt=True)
+    assert np.array_equal(join([once.push(audio), once.flush()]).pcm, pcm)
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+def test_a_tone_above_the_new_band_is_gone(prompt: bool) -> None:
+    stream = Resampler(16000, prompt=prompt)
+    pcm = join([stream.push(tone(48000, 48000, 15000.0)), stream.flush()]).pcm
+    assert np.abs(pcm[500:-500]).max() < 10
 
 
 def test_loud_sound_is_clipped_not_wrapped() -> None:

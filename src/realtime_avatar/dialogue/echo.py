@@ -46,7 +46,7 @@ class Echo:
     """Knows what was played and says whether it explains what the microphone hears."""
 
     def __init__(self) -> None:
-        self._resampler = Resampler(RATE)
+        self._resampler = Resampler(RATE, prompt=True)
         self._taken = 0  # samples that it was given
         self._silent = 0  # frames for which nothing has been played
         self._speaker, self._ear = Bands(), Bands()

@@ -31,7 +31,7 @@ class Uplink:
         self._waiting: deque[Audio] = deque()
         self._samples = 0  # that wait
         self._came = Event()
-        self._resampler = Resampler(RATE)
+        self._resampler = Resampler(RATE, prompt=True)
         self._rate = self._in = self._out = 0
         self._origin: float | None = None
 
@@ -42,7 +42,7 @@ class Uplink:
     def push(self, audio: Audio) -> None:
         """Take the next chunk, of any rate; its `start` does not matter."""
         if audio.rate != self._rate:
-            self._resampler, self._rate, self._in = Resampler(RATE), audio.rate, 0
+            self._resampler, self._rate, self._in = Resampler(RATE, prompt=True), audio.rate, 0
         pcm = np.zeros_like(audio.pcm) if self._mode == "never" else audio.pcm
         chunk = self._resampler.push(Audio(pcm, audio.rate, self._in))
         self._in += audio.samples
