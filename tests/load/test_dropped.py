@@ -114,15 +114,18 @@ def held(server: Server) -> dict[str, Any]:
 
 
 async def test_sessions_dropped_in_every_way_leave_nothing_behind():
+    """What stays is the least that is held: the allocator keeps up to 40 MB more for a while."""
     async with serving(SETTINGS) as server:
         await drop(server, WAYS)  # what is loaded at the first of each stays
-        before = held(server)
-        left = list(islice(cycle(WAYS), COUNT))
+        left, found = list(islice(cycle(WAYS), COUNT)), list[dict[str, Any]]()
         for first in range(0, COUNT, AT_ONCE):
             await drop(server, left[first : first + AT_ONCE])
-        after = held(server)
+            found.append(held(server))
         assert ask(f"{server.url}/ready")["places"] == 2 * AT_ONCE
-    print(before, after)
+    before, after = (
+        {key: min(one[key] for one in part) for key in part[0]} for part in (found[:5], found[-5:])
+    )
+    print(before, after, [round(one["memory"]) for one in found])
     assert after["files"] <= before["files"] + 2
     assert after["threads"] <= before["threads"] + 2
     assert after["memory"] <= before["memory"] + 20
