@@ -93,20 +93,16 @@ async def bench_live(
     """
     for question in questions:
         await to_thread.run_sync(read_question, question)
-    settings = settings.model_copy(update={"chat": (chat,) if chat else settings.chats})
-    thinker = ", ".join(settings.chats)
-    if thinker == "scripted" and "scripted" not in settings.engines:
-        own = {"scripted": {"replies": REPLIES}}
-        settings = settings.model_copy(update={"engines": settings.engines | own})
-    about = machine()
-    perceived: list[_Conversations] = []
+    settings = with_chat(settings, chat)
+    thinker, about = ", ".join(settings.chats), machine()
+    perceived: list[Conversations] = []
     with tempfile.TemporaryDirectory() as folder:
         for count in sessions:
             say(f"Talking, {count} at once")
             paths = tuple(str(path.resolve()) for path in questions)
             plan = Plan("", paths, turns, warm=len(paths))
             place = Path(folder) / str(count)
-            perceived.append(await _converse(settings, plan, count, client, place))
+            perceived.append(await converse(settings, plan, count, client, place))
     runs = await _look(settings, perceived, say)
     return {
         "machine": about,
@@ -119,10 +115,30 @@ async def bench_live(
     }
 
 
-async def _converse(
+def with_chat(settings: Settings, chat: str) -> Settings:
+    """Return the settings with another chat engine, if one is named."""
+    settings = settings.model_copy(update={"chat": (chat,) if chat else settings.chats})
+    if settings.chats == ("scripted",) and "scripted" not in settings.engines:
+        own = {"scripted": {"replies": REPLIES}}
+        settings = settings.model_copy(update={"engines": settings.engines | own})
+    return settings
+
+
+async def converse(
     settings: Settings, plan: Plan, count: int, client: Client, place: Path
-) -> "_Conversations":
-    """Let so many people talk at once."""
+) -> "Conversations":
+    """Let so many people talk at once, with a server of their own.
+
+    Args:
+        settings: The server's.
+        plan: Of each of them; the server's URL is filled in.
+        count: How many.
+        client: "light" or "chromium".
+        place: An empty folder.
+
+    Raises:
+        AvatarError: if the server or a client fails.
+    """
     variables = {
         "AVATAR_CHAT": json.dumps(settings.chats),
         "AVATAR_ENGINES": json.dumps(settings.engines),
@@ -143,12 +159,18 @@ async def _converse(
         except ExceptionGroup as group:
             raise _first(group) from None
     recordings = [await to_thread.run_sync(Recording.load, folder) for folder in folders]
-    return _Conversations(count, recordings, used)
+    return Conversations(count, recordings, used)
 
 
 @dataclass(frozen=True, slots=True)
-class _Conversations:
-    """What people perceived who talked at once, and what the server used meanwhile."""
+class Conversations:
+    """What people perceived who talked at once.
+
+    Attributes:
+        count: How many they were.
+        recordings: Theirs.
+        used: By the server, every few seconds: when, bytes of memory, threads.
+    """
 
     count: int
     recordings: list[Recording]
@@ -178,7 +200,7 @@ async def _person(plan: Plan, client: Client, folder: Path) -> None:
         raise EngineError(f"{client} client", (words or ["it died"])[-1])
 
 
-async def _look(settings: Settings, perceived: Sequence[_Conversations], say: Say) -> list[Report]:
+async def _look(settings: Settings, perceived: Sequence[Conversations], say: Say) -> list[Report]:
     """Work out the figures, now that nothing is measured any more."""
     finder = await to_thread.run_sync(landmarker)
     looks: list[list[_Look]] = []
