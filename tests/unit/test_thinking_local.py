@@ -228,6 +228,18 @@ def test_a_memory_grows(tmp_path: Path) -> None:
     assert wanted[likely.tokens[0]] > wanted.max() - 0.15 * wanted.std()
 
 
+def test_more_than_the_context_is_refused(tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    _, model = opened(tmp_path / "m.gguf")
+    memory, before = model.memory(), list[int]()
+    with pytest.raises(ValueError, match="more than the model's context"):
+        for _ in range(9):
+            model.read(memory, WORDS[:MOST])
+            before += WORDS[:MOST]
+    assert memory.tokens == before
+    assert len(before) >= ROOM
+
+
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
 def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path) -> None:
     make(tmp_path / "m.gguf", architecture)
@@ -246,6 +258,18 @@ def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path
         memory.values[0, :, : len(left)], anew.values[0, :, : len(left)], atol=2e-3
     )
     assert memory.keep(WORDS[:2] + WORDS[9:15]) == 2  # too short a run
+
+
+def test_who_repeats_themselves_is_not_read_again(tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    memory = (model := Model(Gguf(tmp_path / "m.gguf"), 256, 2, np.arange(len(NAMES)))).memory()
+    one, other = WORDS[:18], list(range(60, 80))
+    said = [[*one, *other, end] for end in (40, 41, 42)]
+    many = [5, 6, *said[0], *said[1], *said[2]]
+    for at in range(0, len(many), MOST):
+        model.read(memory, many[at : at + MOST])
+    left = [5, 6, *other, 41, *said[2]]
+    assert memory.keep(left) == len(left)
 
 
 def test_what_was_read_is_kept(tmp_path: Path) -> None:

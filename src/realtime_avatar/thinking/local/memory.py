@@ -62,13 +62,15 @@ class Memory:
         self.forget(known)
         run = tokens[known : known + _RUN]
         if len(run) == _RUN:
-            for start in range(known + 1, len(self.tokens) - _RUN):
-                if self.tokens[start : start + _RUN] == run:
-                    length = _alike(self.tokens[start:], tokens[known:])
-                    self._move(start, known, length)
-                    known += length
-                    self.guessed = self.since = known
-                    break
+            # Who asks the same again and again has said the run more than once.
+            starts = range(known + 1, len(self.tokens) - _RUN)
+            found = [at for at in starts if self.tokens[at : at + _RUN] == run]
+            if found:
+                lengths = {at: _alike(self.tokens[at:], tokens[known:]) for at in found}
+                start = max(found, key=lengths.__getitem__)
+                self._move(start, known, lengths[start])
+                known += lengths[start]
+                self.guessed = self.since = known
         self.tokens = list(tokens[:known])
         return known
 

@@ -66,7 +66,8 @@ class Model:
         spoken: NDArray[np.intp],
         draft: Gguf | None = None,
     ) -> None:
-        self.shape = shape = _shape(file, positions)
+        self.shape, self._most = _shape(file, positions), positions + MOST
+        shape = self.shape
         self._threads = ThreadPoolExecutor(threads, "local-chat")
         self._embeddings = file.tensor("token_embd.weight")
         name = "output.weight"
@@ -127,8 +128,13 @@ class Model:
             memory: To which they are added.
             tokens: At least one, at most `MOST`.
             guesses: For how many tokens before the last it is told, too.
+
+        Raises:
+            ValueError: if that is more than there are positions for, where kernels would write.
         """
         count, past = len(tokens), len(memory.tokens)
+        if past + count > self._most:
+            raise ValueError(f"{past + count} tokens are more than the model's context")
         memory.reserve(past + count)
         bench = self._bench
         bench.x[:count] = unpack(self._embeddings, np.array(tokens))
