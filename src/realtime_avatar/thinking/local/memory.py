@@ -64,10 +64,13 @@ class Memory:
         if len(run) == _RUN:
             # Who asks the same again and again has said the run more than once.
             starts = range(known + 1, len(self.tokens) - _RUN)
-            found = [at for at in starts if self.tokens[at : at + _RUN] == run]
-            if found:
-                lengths = {at: _alike(self.tokens[at:], tokens[known:]) for at in found}
-                start = max(found, key=lengths.__getitem__)
+            lengths = {
+                at: _alike(self.tokens[at:], tokens[known:])
+                for at in starts
+                if self.tokens[at : at + _RUN] == run
+            }
+            if lengths:
+                start = max(lengths, key=lengths.__getitem__)
                 self._move(start, known, lengths[start])
                 known += lengths[start]
                 self.guessed = self.since = known
