@@ -102,8 +102,10 @@ async def _ready(process: "subprocess.Popen[bytes]", url: str, log: Any) -> None
         else:
             return
     log.seek(0)
-    last = (log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-    raise EngineError("server", f"`avatar serve` did not start: {last}")
+    said = log.read().decode(errors="replace").strip() or "it said nothing"
+    error = EngineError("server", f"`avatar serve` did not start: {said.splitlines()[-1]}")
+    error.add_note(said)
+    raise error
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -12,6 +12,7 @@ A package offers an engine by an entry point, say in its pyproject.toml:
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from threading import Lock
@@ -81,7 +82,7 @@ def engine_class(kind: Kind, name: str) -> type[Engine]:
         raise ConfigError(f"the {kind} engine {name!r} cannot be loaded: {error}") from error
 
 
-_FIRST_IMPORT = Lock()
+_BEFORE = Lock()
 
 
 def load(kind: Kind, name: str, context: Context) -> Any:
@@ -91,17 +92,30 @@ def load(kind: Kind, name: str, context: Context) -> Any:
         ConfigError: if there is no such engine, or its options make no sense.
         ModelMissing: if its weights are not there.
     """
+    with _BEFORE:
+        _prepare()
     make = cast("Any", engine_class(kind, name))
     try:
-        # Engines are loaded in several threads, and scipy's lazy modules can fail when two
-        # of them import it first.
-        with _FIRST_IMPORT, suppress(ImportError):
-            import_module("scipy")
         return make(context)
     except AvatarError:
         raise
     except Exception as error:
         raise ConfigError(f"the {kind} engine {name!r} does not start: {error}") from error
+
+
+@cache
+def _prepare() -> None:
+    """Do what fails if it is first done in two threads at once, as engines are loaded.
+
+    scipy's lazy modules can fail when two threads import it first. Numba goes through all
+    builtins when its first function is declared, and any library made with pybind11 adds one
+    when it is imported.
+    """
+    import numba
+
+    with suppress(ImportError):
+        import_module("scipy")
+    cast("Any", numba).njit(lambda: None)
 
 
 def _entries(kind: Kind) -> dict[str, EntryPoint]:
