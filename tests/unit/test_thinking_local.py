@@ -214,7 +214,7 @@ def test_a_head_sees_what_it_saw_however_it_came(tmp_path: Path) -> None:
     assert model.read_on(nothing, 5)[0] == []  # there is nothing to go on from
 
 
-def test_a_memory_grows(tmp_path: Path) -> None:
+def test_many_tokens_are_read(tmp_path: Path) -> None:
     make(tmp_path / "m.gguf")
     file = Gguf(tmp_path / "m.gguf")
     model = Model(file, 2048, 2, np.arange(len(NAMES)))
@@ -223,9 +223,30 @@ def test_a_memory_grows(tmp_path: Path) -> None:
     said = [model.read(memory, many[at : at + MOST]) for at in range(0, len(many), MOST)]
     ((likely,),) = said[-1:]
     assert memory.tokens == many
-    assert memory.keys.shape[2] == 1024
     wanted = scores(plain(file), many, interleaved=False)[-1]
     assert wanted[likely.tokens[0]] > wanted.max() - 0.15 * wanted.std()
+
+
+def test_a_head_goes_on_from_what_was_read_lately(tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    make_draft(tmp_path / "d.gguf")
+    file, draft = Gguf(tmp_path / "m.gguf"), Gguf(tmp_path / "d.gguf")
+    model = Model(file, 512, 2, np.arange(len(NAMES)), draft)
+    at_once, bit_by_bit = model.memory(), model.memory()
+    many = (WORDS * 20)[:300]
+    for at in range(0, 300, 20):
+        model.read(at_once, many[at : at + 20])
+        model.read(bit_by_bit, many[at : at + 19])
+        model.read_on(bit_by_bit, many[at + 19])
+        del bit_by_bit.tokens[at + 20 :]
+        bit_by_bit.forget(at + 20)
+    guesses, _ = model.read_on(at_once, 5)
+    assert len(guesses) == 3
+    assert model.read_on(bit_by_bit, 5)[0] == guesses
+    assert at_once.keep(many[:100]) == 100  # of which it has forgotten what the model made
+    assert model.read_on(at_once, 5)[0] == []
+    assert len(model.read_on(at_once, 6)[0]) == 3
+    model.close()
 
 
 def test_more_than_the_context_is_refused(tmp_path: Path) -> None:
@@ -240,6 +261,22 @@ def test_more_than_the_context_is_refused(tmp_path: Path) -> None:
     assert len(before) >= ROOM
 
 
+def test_nothing_is_guessed_beyond_the_context(tmp_path: Path) -> None:
+    make(tmp_path / "m.gguf")
+    make_draft(tmp_path / "d.gguf")
+    draft = Gguf(tmp_path / "d.gguf")
+    model = Model(Gguf(tmp_path / "m.gguf"), ROOM, 2, np.arange(len(NAMES)), draft)
+    memory, counts = model.memory(), list[int]()
+    for token in (WORDS * 9)[: ROOM + MOST]:
+        guesses, _ = model.read_on(memory, token)
+        counts.append(len(guesses))
+        del memory.tokens[len(memory.tokens) - len(guesses) :]
+        memory.forget(len(memory.tokens))
+    assert counts == [0, *[3] * (ROOM + MOST - 4), 0, 0, 0]
+    with pytest.raises(ValueError, match="more than the model's context"):
+        model.read_on(memory, 5)
+
+
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
 def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path) -> None:
     make(tmp_path / "m.gguf", architecture)
@@ -250,13 +287,11 @@ def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path
     assert memory.keep(left) == len(left)
     assert memory.tokens == left
     model.read(anew, left)
-    # What the first layer's keys are depends on a token and its place alone.
-    np.testing.assert_allclose(
-        memory.keys[0, :, : len(left)], anew.keys[0, :, : len(left)], atol=2e-3
-    )
-    np.testing.assert_allclose(
-        memory.values[0, :, : len(left)], anew.values[0, :, : len(left)], atol=2e-3
-    )
+    # What the first layer's keys are depends on a token and its place alone; those that were
+    # turned have been rounded to 11 bits twice.
+    for moved, read in ((memory.keys, anew.keys), (memory.values, anew.values)):
+        one, other = (kept[0, :, : len(left)].astype(np.float32) for kept in (moved, read))
+        assert np.abs(one - other).max() <= 2.0**-10 * np.abs(other).max()
     assert memory.keep(WORDS[:2] + WORDS[9:15]) == 2  # too short a run
 
 

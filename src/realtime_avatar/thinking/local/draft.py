@@ -102,9 +102,8 @@ class Draft:
     def guess(self, memory: Memory, token: int) -> list[int]:
         """Return the likeliest tokens after one that is about to be read."""
         count = len(memory.tokens)
-        memory.reserve(count + GUESSES + 1)
         following = [*memory.tokens[memory.guessed + 1 :], token]
-        hidden = memory.hidden[memory.guessed : count]
+        hidden = memory.unguessed()
         if not len(hidden):
             return []  # nothing is known that could be gone on from
         while len(following) > MOST:
@@ -130,7 +129,7 @@ class Draft:
         self._both[:count, : shape.width] = self._normed(embedded, "e")
         self._both[:count, shape.width :] = self._normed(hidden, "h")
         bench.counters[:] = 0
-        keys, values = memory.guessing
+        keys, values = memory.guessing.view(np.uint16)
         fc, head = self._fc.place, self._head.place
         last = bench.x[count - 1 :]
 

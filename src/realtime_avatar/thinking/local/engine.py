@@ -111,6 +111,11 @@ class Local:
         """Return a session's memory."""
         return self._loaded().memory()
 
+    def rest(self) -> None:
+        """Give back what sessions share of memory for the time of a reply."""
+        if not self._closed:
+            self._model.rest()
+
     async def read(self, memory: Memory, tokens: Sequence[int]) -> Likely:
         """Read at most a few tokens; sessions take turns. Return what may follow."""
         (likely,) = await self._compute(lambda model: model.read(memory, tokens))
@@ -196,6 +201,7 @@ class LocalChat:
                         break
         finally:
             self._window.add(said)
+            engine.rest()
 
     async def _words(self, likely: Likely) -> AsyncGenerator[int]:
         """Yield the tokens of a reply, after what may come first."""

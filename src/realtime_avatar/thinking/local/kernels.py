@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from realtime_avatar.thinking.local import sharing
 from realtime_avatar.thinking.local.activations import PANELS, exp, normed, plain
 from realtime_avatar.thinking.local.dots import BYTES, ROWS, TOKENS, product
+from realtime_avatar.thinking.local.halves import narrowed, widened
 from realtime_avatar.thinking.local.sharing import claim, done, join, take, take_or_help
 
 MOST: Final = 32
@@ -192,7 +193,8 @@ def _attend(
         weights: Of it.
         bench: With what is asked.
         own: Of this thread.
-        keys: Of this layer, [shared, positions, head]; those of the tokens are written.
+        keys: Of this layer, float16 as uint16 [shared, positions, head]; those of the tokens
+            are written.
         values: Alike.
         group: Of heads that share keys.
         past: Tokens before these.
@@ -205,10 +207,12 @@ def _attend(
         at, row = past + token, bench.asked[token]
         first = (shape.heads + group) * size
         cosines, sines = weights.cosines[at], weights.sines[at]
-        key = row[first : first + size]
-        _turned(key, cosines, sines, shape.interleaved, keys[group, at])
+        _turned(row[first : first + size], cosines, sines, shape.interleaved, query)
         first += shape.shared * size
-        values[group, at] = row[first : first + size]
+        key, value = keys[group, at], values[group, at]
+        for number in range(size):
+            key[number] = narrowed(query[number])
+            value[number] = narrowed(row[first + number])
     for token in range(tokens):
         at = past + token
         since = max(0, at + 1 - shape.window)
@@ -220,7 +224,7 @@ def _attend(
             for place in range(since, at + 1):
                 score, key = np.float32(0), keys[group, place]
                 for number in range(size):
-                    score += query[number] * key[number]
+                    score += query[number] * widened(key[number])
                 score *= times
                 scores[place] = score
                 most = max(most, score)
@@ -233,7 +237,7 @@ def _attend(
             for place in range(since, at + 1):
                 share, value = scores[place] / total, values[group, place]
                 for number in range(size):
-                    out[number] += share * value[number]
+                    out[number] += share * widened(value[number])
 
 
 @_jit
@@ -352,7 +356,8 @@ def layer(
         number: Of the layer.
         bench: Of the pass; `x` is changed.
         own: Of this thread.
-        keys: Of all layers, float32 [layers, shared, positions, head]; the tokens' are written.
+        keys: Of all layers, float16 as uint16 [layers, shared, positions, head]; those of the
+            tokens are written.
         values: Alike.
         past: Tokens before these.
         tokens: How many, at most `MOST`.

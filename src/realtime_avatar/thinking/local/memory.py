@@ -1,6 +1,8 @@
 """What a model remembers of a conversation."""
 
+import math
 from collections.abc import Sequence
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Final
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local.kernels import Shape
 
-_FIRST: Final = 512  # positions for which there is room at first
+_LATELY: Final = 128  # tokens of which it is known what the last layer made of them
 _RUN: Final = 16  # shortest run of tokens worth moving when what was before them is gone
 
 
@@ -18,39 +20,42 @@ class Memory:
     Args:
         shape: Of the model.
         turns: By how much each pair of a head's numbers turns from a position to the next, rad.
+        room: For how many tokens there is room.
 
     Attributes:
         tokens: That were read.
-        keys: Float32 [layers, shared heads, room, head].
+        keys: Float16 [layers, shared heads, room, head].
         values: Alike.
-        hidden: What the last layer made of each token, [room, width].
         guessing: Keys and values of what guesses the next tokens; see `Draft`.
         guessed: Tokens that it has read.
         since: The first token that it may look back to.
     """
 
-    def __init__(self, shape: Shape, turns: NDArray[np.float64]) -> None:
+    def __init__(self, shape: Shape, turns: NDArray[np.float64], room: int) -> None:
         self._shape, self._turns = shape, turns
         self.tokens: list[int] = []
-        self.keys, self.values = self._room(_FIRST), self._room(_FIRST)
-        self.hidden = np.zeros((_FIRST, shape.width), np.float32)
-        self.guessing = np.zeros((2, 1, shape.shared, _FIRST, shape.head), np.float32)
+        self.keys = _halves(shape.layers, shape.shared, room, shape.head)
+        self.values = _halves(*self.keys.shape)
+        self.guessing = _halves(2, 1, *self.keys.shape[1:])
         self.guessed = self.since = 0
+        self._made = np.zeros((_LATELY, shape.width), np.float32)
 
-    def reserve(self, tokens: int) -> None:
-        """Make room for so many tokens in all."""
-        room = before = self.keys.shape[2]
-        while room < tokens:
-            room *= 2
-        if room > before:
-            keys, values = self._room(room), self._room(room)
-            keys[:, :, :before], values[:, :, :before] = self.keys, self.values
-            self.keys, self.values = keys, values
-            hidden, guessing = self.hidden, self.guessing
-            self.hidden = np.zeros((room, hidden.shape[1]), np.float32)
-            self.hidden[:before] = hidden
-            self.guessing = np.zeros((*guessing.shape[:3], room, guessing.shape[4]), np.float32)
-            self.guessing[:, :, :, :before] = guessing
+    def add(self, tokens: Sequence[int], made: NDArray[np.float32]) -> None:
+        """Remember tokens whose keys and values have been written.
+
+        Args:
+            tokens: They come after those that were read.
+            made: What the last layer made of each, [tokens, width].
+        """
+        places = np.arange(len(self.tokens), len(self.tokens) + len(tokens))
+        self._made[places % _LATELY] = made
+        self.tokens += tokens
+        self.since = max(self.since, len(self.tokens) - _LATELY)
+        self.guessed = max(self.guessed, self.since)
+
+    def unguessed(self) -> NDArray[np.float32]:
+        """Return what the last layer made of the tokens from the `guessed`th on."""
+        return self._made[np.arange(self.guessed, len(self.tokens)) % _LATELY]
 
     def keep(self, tokens: Sequence[int]) -> int:
         """Forget all but what serves for other tokens; return how many of them are known.
@@ -84,11 +89,12 @@ class Memory:
         self.guessed = min(self.guessed, max(tokens - 1, self.since))
 
     def _move(self, start: int, to: int, length: int) -> None:
-        keys = self.keys[:, :, start : start + length]
-        self.keys[:, :, to : to + length] = self._turned(keys, to - start)
-        self.values[:, :, to : to + length] = self.values[:, :, start : start + length].copy()
+        old, new = slice(start, start + length), slice(to, to + length)
+        for keys, values in zip(self.keys, self.values, strict=True):
+            keys[:, new] = self._turned(keys[:, old], to - start)
+            values[:, new] = values[:, old].copy()
 
-    def _turned(self, keys: NDArray[np.float32], by: int) -> NDArray[np.float32]:
+    def _turned(self, keys: NDArray[np.float16], by: int) -> NDArray[np.float16]:
         """Return keys as they would be, had their tokens stood `by` positions later."""
         half = self._shape.head // 2
         split = (
@@ -103,9 +109,11 @@ class Memory:
         out[..., split[1]] = a * sines + b * cosines
         return out
 
-    def _room(self, tokens: int) -> NDArray[np.float32]:
-        shape = self._shape
-        return np.zeros((shape.layers, shape.shared, tokens, shape.head), np.float32)
+
+def _halves(*shape: int) -> NDArray[np.float16]:
+    """Return zeros, which take memory where they have been written, and no other."""
+    memory = mmap(-1, 2 * math.prod(shape), MAP_PRIVATE | MAP_ANONYMOUS)
+    return np.frombuffer(memory, np.float16).reshape(shape)
 
 
 def _alike(one: Sequence[int], other: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local import kernels
 from realtime_avatar.thinking.local.activations import Own, own
-from realtime_avatar.thinking.local.draft import Draft
+from realtime_avatar.thinking.local.draft import GUESSES, Draft
 from realtime_avatar.thinking.local.gguf import Q4_0, Q4_1, Q4_K, Q6_K, Gguf, Tensor
 from realtime_avatar.thinking.local.kernels import MOST, PHASES, SPARE, Bench, Shape, Weights
 from realtime_avatar.thinking.local.memory import Memory
@@ -66,6 +66,7 @@ class Model:
         spoken: NDArray[np.intp],
         draft: Gguf | None = None,
     ) -> None:
+        self._file = file
         self.shape, self._most = _shape(file, positions), positions + MOST
         shape = self.shape
         self._threads = ThreadPoolExecutor(threads, "local-chat")
@@ -117,9 +118,13 @@ class Model:
         """End its threads. What is computed is computed."""
         self._threads.shutdown(wait=False)
 
+    def rest(self) -> None:
+        """Give back the memory of rows that were looked up in the file, until they are again."""
+        self._file.forget()
+
     def memory(self) -> Memory:
         """Return an empty memory."""
-        return Memory(self.shape, self._turns)
+        return Memory(self.shape, self._turns, self._most)
 
     def read(self, memory: Memory, tokens: Sequence[int], guesses: int = 0) -> list[Likely]:
         """Read tokens; return what may follow the last of them, and each of some before it.
@@ -135,14 +140,12 @@ class Model:
         count, past = len(tokens), len(memory.tokens)
         if past + count > self._most:
             raise ValueError(f"{past + count} tokens are more than the model's context")
-        memory.reserve(past + count)
         bench = self._bench
         bench.x[:count] = unpack(self._embeddings, np.array(tokens))
         bench.counters[:] = 0
         rows = guesses + 1
         self._together(lambda own: self._take_part(own, memory, past, count, rows))
-        memory.tokens += tokens
-        memory.hidden[past : past + count] = bench.x[:count]
+        memory.add(tokens, bench.x[:count])
         return [self._likely(row, bench.x[count - rows + row]) for row in range(rows)]
 
     def read_on(self, memory: Memory, token: int) -> tuple[list[int], list[Likely]]:
@@ -152,7 +155,8 @@ class Model:
             The guesses, and what may follow the token and each of them. What was guessed wrong,
             and all after it, is to be forgotten: `Memory.tokens` and `Memory.forget`.
         """
-        guesses = self._draft.guess(memory, token) if self._draft else []
+        fits = len(memory.tokens) + 1 + GUESSES <= self._most
+        guesses = self._draft.guess(memory, token) if self._draft and fits else []
         return guesses, self.read(memory, [token, *guesses], len(guesses))
 
     def _together(self, part: Callable[[Own], None]) -> None:
@@ -163,7 +167,8 @@ class Model:
 
     def _take_part(self, own: Own, memory: Memory, past: int, count: int, rows: int) -> None:
         bench, shape = self._bench, self.shape
-        kernels.layers(shape, self._weights, bench, own, memory.keys, memory.values, past, count)
+        keys, values = memory.keys.view(np.uint16), memory.values.view(np.uint16)
+        kernels.layers(shape, self._weights, bench, own, keys, values, past, count)
         kernels.products(
             self._place, shape.width, self._head.rows, self._norm, shape.least,
             bench.x[count - rows :], rows, own, bench.counters, shape.layers * PHASES,
