@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.load]
 
 MINUTES = float(os.environ.get("AVATAR_SOAK_MINUTES", "30"))
 CHAT = os.environ.get("AVATAR_SOAK_CHAT", "scripted")
-TURN = 12.5  # s that one takes with its pause
+TURN = 12.5 if CHAT == "scripted" else 8.3  # s that one takes with its pause
 
 
 async def test_half_an_hour_of_conversation(tmp_path: Path):

@@ -81,7 +81,7 @@ def test_the_piece_of_a_thread_that_was_put_aside_is_done_again() -> None:
         outs.append(np.zeros((2 * MOST, rows), np.float32))
         products(
             packed.place, COLUMNS, rows, np.zeros(0, np.float32), 0.0, x, 3,
-            own(COLUMNS, 1, 2 * MOST), held, 0, outs[-1],
+            own(COLUMNS, 1, 2 * MOST, 16), held, 0, outs[-1],
         )  # fmt: skip
         if aside:
             assert not sharing.claim(held, 0, 0)  # what they have in the end is not written
@@ -277,6 +277,11 @@ def test_nothing_is_guessed_beyond_the_context(tmp_path: Path) -> None:
         model.read_on(memory, 5)
 
 
+def by_token(keys: NDArray[np.float16]) -> NDArray[np.float16]:
+    layers, shared, _, head, _ = keys.shape
+    return keys.swapaxes(-1, -2).reshape(layers, shared, -1, head)
+
+
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
 def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path) -> None:
     make(tmp_path / "m.gguf", architecture)
@@ -289,7 +294,8 @@ def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path
     model.read(anew, left)
     # What the first layer's keys are depends on a token and its place alone; those that were
     # turned have been rounded to 11 bits twice.
-    for moved, read in ((memory.keys, anew.keys), (memory.values, anew.values)):
+    keys = [by_token(one.keys) for one in (memory, anew)]
+    for moved, read in (keys, (memory.values, anew.values)):
         one, other = (kept[0, :, : len(left)].astype(np.float32) for kept in (moved, read))
         assert np.abs(one - other).max() <= 2.0**-10 * np.abs(other).max()
     assert memory.keep(WORDS[:2] + WORDS[9:15]) == 2  # too short a run

@@ -58,8 +58,10 @@ def serve(
         require_keys=require_keys,
         cluster={"enabled": True} if cluster else None,
     )
+    from realtime_avatar.engines.runtime import share_memory
     from realtime_avatar.telemetry.logs import set_up_logs
 
+    share_memory()
     set_up_logs(json=settings.log_json)
     anyio.run(partial(_serve, settings, open_page=open_))
 

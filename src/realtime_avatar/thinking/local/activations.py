@@ -15,6 +15,9 @@ _jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error
 PANELS: Final = 32
 """Of rows of a matrix, that a piece of work may have."""
 
+TOGETHER: Final = 6
+"""Heads that look back at once: as many as there are registers for."""
+
 
 class Own(NamedTuple):
     """Where one thread works alone: numbers as bytes, and what `dots.product` wants of them.
@@ -26,7 +29,9 @@ class Own(NamedTuple):
         sums_32: Of each 32 bytes, times their scale.
         sums_16: Of each 16.
         out: What comes out of a piece: [`PANELS`, tokens, `ROWS`].
-        scores: [positions].
+        queries: Of heads that look back, [`TOGETHER`, head].
+        scores: Of what they look at, [`TOGETHER`, positions].
+        seen: What they see, [`TOGETHER`, head].
     """
 
     row: NDArray[np.float32]
@@ -35,10 +40,12 @@ class Own(NamedTuple):
     sums_32: NDArray[np.float32]
     sums_16: NDArray[np.float32]
     out: NDArray[np.float32]
+    queries: NDArray[np.float32]
     scores: NDArray[np.float32]
+    seen: NDArray[np.float32]
 
 
-def own(widest: int, positions: int, rows: int) -> Own:
+def own(widest: int, positions: int, rows: int, head: int) -> Own:
     """Return room for one thread, and so many tokens."""
     return Own(
         np.zeros(widest, np.float32),
@@ -47,7 +54,9 @@ def own(widest: int, positions: int, rows: int) -> Own:
         np.zeros((rows, widest // 32), np.float32),
         np.zeros((rows, widest // 16), np.float32),
         np.zeros((PANELS, rows, ROWS), np.float32),
-        np.zeros(positions, np.float32),
+        np.zeros((TOGETHER, head), np.float32),
+        np.zeros((TOGETHER, positions), np.float32),
+        np.zeros((TOGETHER, head), np.float32),
     )
 
 

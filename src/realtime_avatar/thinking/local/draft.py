@@ -129,7 +129,9 @@ class Draft:
         self._both[:count, : shape.width] = self._normed(embedded, "e")
         self._both[:count, shape.width :] = self._normed(hidden, "h")
         bench.counters[:] = 0
-        keys, values = memory.guessing.view(np.uint16)
+        keys, values = (
+            numbers.view(np.uint16) for numbers in (memory.guessing_keys, memory.guessing_values)
+        )
         fc, head = self._fc.place, self._head.place
         last = bench.x[count - 1 :]
 

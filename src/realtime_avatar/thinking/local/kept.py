@@ -15,10 +15,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from realtime_avatar.thinking.local.attention import BLOCK
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.read_prompts import prune
 
-_VERSION: Final = 2  # of what is computed
+_VERSION: Final = 3  # of what is computed
 
 
 class KeptPrompts:
@@ -44,7 +45,7 @@ class KeptPrompts:
         try:
             with file.open("rb") as opened, np.load(opened) as kept:
                 keys, values = kept["keys"], kept["values"]
-            memory.keys[:, :, : len(tokens)], memory.values[:, :, : len(tokens)] = keys, values
+            memory.keys[:, :, : keys.shape[2]], memory.values[:, :, : len(tokens)] = keys, values
             os.utime(file)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return False
@@ -60,7 +61,8 @@ class KeptPrompts:
         with suppress(OSError):
             with part.open("wb") as out:
                 count = len(memory.tokens)
-                keys, values = memory.keys[:, :, :count], memory.values[:, :, :count]
+                keys = memory.keys[:, :, : -(-count // BLOCK)]
+                values = memory.values[:, :, :count]
                 np.savez(out, allow_pickle=False, keys=keys, values=values)
             part.replace(file)
             prune(file.parent)

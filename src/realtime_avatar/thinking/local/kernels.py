@@ -4,7 +4,6 @@ The architecture is Llama's (Touvron et al., 2023), with the biases of Qwen2 (Ya
 root mean square norms, rotary positions, queries that share keys, gated linear units.
 """
 
-import math
 from typing import Any, Final, NamedTuple, cast
 
 import numba
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local import sharing
 from realtime_avatar.thinking.local.activations import PANELS, exp, normed, plain
+from realtime_avatar.thinking.local.attention import attend
 from realtime_avatar.thinking.local.dots import BYTES, ROWS, TOKENS, product
-from realtime_avatar.thinking.local.halves import narrowed, widened
 from realtime_avatar.thinking.local.sharing import claim, done, join, take, take_or_help
 
 MOST: Final = 32
@@ -166,81 +165,6 @@ def _panel(place: Any, width: int, panel: int, own: Any, tokens: int, out: int, 
 
 
 @_jit
-def _turned(row: Any, cosines: Any, sines: Any, interleaved: int, out: Any) -> None:
-    """Turn a head's numbers by its position."""
-    half = cosines.size
-    if interleaved:
-        for at in range(half):
-            a, b = row[2 * at], row[2 * at + 1]
-            out[2 * at] = a * cosines[at] - b * sines[at]
-            out[2 * at + 1] = a * sines[at] + b * cosines[at]
-    else:
-        for at in range(half):
-            a, b = row[at], row[at + half]
-            out[at] = a * cosines[at] - b * sines[at]
-            out[at + half] = a * sines[at] + b * cosines[at]
-
-
-@_jit
-def _attend(
-    shape: Any, weights: Any, bench: Any, own: Any, keys: Any, values: Any, group: int,
-    past: int, tokens: int,
-) -> None:  # fmt: skip
-    """Let the heads of a group look back.
-
-    Args:
-        shape: Of the transformer.
-        weights: Of it.
-        bench: With what is asked.
-        own: Of this thread.
-        keys: Of this layer, float16 as uint16 [shared, positions, head]; those of the tokens
-            are written.
-        values: Alike.
-        group: Of heads that share keys.
-        past: Tokens before these.
-        tokens: How many.
-    """
-    size, each = shape.head, shape.heads // shape.shared
-    times = np.float32(1 / math.sqrt(size))
-    query, scores = own.row, own.scores
-    for token in range(tokens):
-        at, row = past + token, bench.asked[token]
-        first = (shape.heads + group) * size
-        cosines, sines = weights.cosines[at], weights.sines[at]
-        _turned(row[first : first + size], cosines, sines, shape.interleaved, query)
-        first += shape.shared * size
-        key, value = keys[group, at], values[group, at]
-        for number in range(size):
-            key[number] = narrowed(query[number])
-            value[number] = narrowed(row[first + number])
-    for token in range(tokens):
-        at = past + token
-        since = max(0, at + 1 - shape.window)
-        cosines, sines = weights.cosines[at], weights.sines[at]
-        for head in range(group * each, group * each + each):
-            asking = bench.asked[token, head * size : head * size + size]
-            _turned(asking, cosines, sines, shape.interleaved, query)
-            most = np.float32(-1e30)
-            for place in range(since, at + 1):
-                score, key = np.float32(0), keys[group, place]
-                for number in range(size):
-                    score += query[number] * widened(key[number])
-                score *= times
-                scores[place] = score
-                most = max(most, score)
-            total = np.float32(0)
-            for place in range(since, at + 1):
-                scores[place] = exp(scores[place] - most)
-                total += scores[place]
-            out = bench.seen[token, head * size : head * size + size]
-            out[:] = 0
-            for place in range(since, at + 1):
-                share, value = scores[place] / total, values[group, place]
-                for number in range(size):
-                    out[number] += share * widened(value[number])
-
-
-@_jit
 def _move(own: Any, panels: int, tokens: int, out: Any, first: int) -> None:
     """Write what came out of a piece, in columns from the first."""
     for panel in range(panels):
@@ -356,8 +280,7 @@ def layer(
         number: Of the layer.
         bench: Of the pass; `x` is changed.
         own: Of this thread.
-        keys: Of all layers, float16 as uint16 [layers, shared, positions, head]; those of the
-            tokens are written.
+        keys: Of all layers; see `attention.attend`. Those of the tokens are written.
         values: Alike.
         past: Tokens before these.
         tokens: How many, at most `MOST`.
@@ -367,7 +290,7 @@ def layer(
     _multiply(_ASK, shape, weights, number, bench, own, tokens, phase)
     piece = take(counters, phase + 1, shape.shared)
     while piece >= 0:
-        _attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
+        attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
         done(counters, phase + 1)
         piece = take(counters, phase + 1, shape.shared)
     join(counters, phase + 1, shape.shared)

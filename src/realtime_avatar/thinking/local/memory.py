@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_avatar.thinking.local.attention import BLOCK
 from realtime_avatar.thinking.local.kernels import Shape
 
 _LATELY: Final = 128  # tokens of which it is known what the last layer made of them
@@ -24,9 +25,10 @@ class Memory:
 
     Attributes:
         tokens: That were read.
-        keys: Float16 [layers, shared heads, room, head].
-        values: Alike.
-        guessing: Keys and values of what guesses the next tokens; see `Draft`.
+        keys: Float16 [layers, shared heads, blocks, head, `BLOCK`]; see `attention`.
+        values: Alike, [layers, shared heads, room, head].
+        guessing_keys: Of what guesses the next tokens; see `Draft`.
+        guessing_values: Alike.
         guessed: Tokens that it has read.
         since: The first token that it may look back to.
     """
@@ -34,9 +36,13 @@ class Memory:
     def __init__(self, shape: Shape, turns: NDArray[np.float64], room: int) -> None:
         self._shape, self._turns = shape, turns
         self.tokens: list[int] = []
-        self.keys = _halves(shape.layers, shape.shared, room, shape.head)
-        self.values = _halves(*self.keys.shape)
-        self.guessing = _halves(2, 1, *self.keys.shape[1:])
+        blocks = -(-room // BLOCK)
+        self.keys, self.guessing_keys = (
+            _halves(count, shape.shared, blocks, shape.head, BLOCK) for count in (shape.layers, 1)
+        )
+        self.values, self.guessing_values = (
+            _halves(count, shape.shared, room, shape.head) for count in (shape.layers, 1)
+        )
         self.guessed = self.since = 0
         self._made = np.zeros((_LATELY, shape.width), np.float32)
 
@@ -90,8 +96,12 @@ class Memory:
 
     def _move(self, start: int, to: int, length: int) -> None:
         old, new = slice(start, start + length), slice(to, to + length)
+        blocks = -(-(start + length) // BLOCK)
         for keys, values in zip(self.keys, self.values, strict=True):
-            keys[:, new] = self._turned(keys[:, old], to - start)
+            read = keys[:, :blocks]
+            rows = read.swapaxes(-1, -2).reshape(len(keys), -1, self._shape.head)
+            rows[:, new] = self._turned(rows[:, old], to - start)
+            read[:] = rows.reshape(len(keys), blocks, BLOCK, -1).swapaxes(-1, -2)
             values[:, new] = values[:, old].copy()
 
     def _turned(self, keys: NDArray[np.float16], by: int) -> NDArray[np.float16]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local import kernels
 from realtime_avatar.thinking.local.activations import Own, own
+from realtime_avatar.thinking.local.attention import BLOCK
 from realtime_avatar.thinking.local.draft import GUESSES, Draft
 from realtime_avatar.thinking.local.gguf import Q4_0, Q4_1, Q4_K, Q6_K, Gguf, Tensor
 from realtime_avatar.thinking.local.kernels import MOST, PHASES, SPARE, Bench, Shape, Weights
@@ -107,7 +108,8 @@ class Model:
         )
         self._logits = np.zeros((rows, self._head.rows), np.float32)
         widest = max(2 * shape.width, shape.inner)
-        self._own = [own(widest, positions + MOST, rows) for _ in range(threads)]
+        blocks = -(-self._most // BLOCK)
+        self._own = [own(widest, blocks * BLOCK, rows, shape.head) for _ in range(threads)]
         self._draft: Draft | None = None
         if draft:
             self._draft = Draft(
@@ -215,6 +217,8 @@ def _shape(file: Gguf, positions: int) -> Shape:
         return value
 
     width, heads = told("embedding_length"), told("attention.head_count")
+    if width // heads % BLOCK:
+        raise ValueError(f"its heads have {width // heads} numbers, no multiple of {BLOCK}")
     return Shape(
         layers=told("block_count"),
         width=width,

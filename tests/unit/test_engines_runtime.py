@@ -1,0 +1,45 @@
+"""How heavy libraries are run."""
+
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import ctypes, sys
+from threading import Barrier, Thread
+
+from realtime_avatar.engines.runtime import share_memory
+
+if sys.argv[1] == "shared":
+    share_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+all_there = Barrier(4)
+
+def take():
+    all_there.wait()
+    libc.malloc(1000)
+    all_there.wait()
+
+threads = [Thread(target=take) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
+def test_threads_share_memory() -> None:
+    arenas: list[int] = []
+    for how in ("each", "shared"):
+        run = [sys.executable, "-c", CODE, how]
+        done = subprocess.run(run, capture_output=True, text=True, check=True)
+        arenas.append(len(re.findall("<heap nr=", done.stdout)))
+    each, shared = arenas
+    assert each > 2 >= shared
