@@ -52,7 +52,7 @@ class SmartTurn:
         self._session = self._spectrum = None
 
     def probability(self, samples: NDArray[np.float32]) -> float:
-        """Return the probability that the turn is over. Blocking, about 30 ms.
+        """Return the probability that the turn is over. Blocking, 30 to 100 ms on a core.
 
         Args:
             samples: In [-1, 1], shape (samples,), 16 kHz. The last 8 s are heard; less is
