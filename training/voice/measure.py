@@ -19,6 +19,7 @@ from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.cloning import FITTED_ON
 from realtime_avatar.voice.delivery import trimmed
 from realtime_avatar.voice.kokoro import Kokoro
+from realtime_avatar.voice.kokoro_model import run_options
 from realtime_avatar.voice.pitch import pitches
 from realtime_avatar.voice.speakers import GE2E, Ge2e
 from realtime_avatar.voice.style_space import HALF, Pack, StyleSpace
@@ -44,7 +45,7 @@ def main() -> None:
     points, heard, high = [], [], []
 
     def hear(point: NDArray[np.float64], pack: Pack, sentence: int) -> None:
-        wave, _ = kokoro._run(read[sentence % len(read)], pack, "", None)
+        wave, _ = kokoro._run(read[sentence % len(read)], pack, "", run_options())
         points.append(point)
         heard.append(encoder.embed(trimmed(wave)))
         high.append(np.median(np.log(pitches(trimmed(wave)))))
