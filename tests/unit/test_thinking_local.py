@@ -294,10 +294,11 @@ def test_what_moves_forwards_is_not_read_again(architecture: str, tmp_path: Path
     model.read(anew, left)
     # What the first layer's keys are depends on a token and its place alone; those that were
     # turned have been rounded to 11 bits twice.
-    keys = [by_token(one.keys) for one in (memory, anew)]
-    for moved, read in (keys, (memory.values, anew.values)):
-        one, other = (kept[0, :, : len(left)].astype(np.float32) for kept in (moved, read))
-        assert np.abs(one - other).max() <= 2.0**-10 * np.abs(other).max()
+    one, other = (by_token(kept.keys)[0, :, : len(left)].astype(float) for kept in (memory, anew))
+    assert np.abs(one - other).max() <= 2.0**-10 * np.abs(other).max()
+    np.testing.assert_allclose(
+        memory.values[0, :, : len(left)], anew.values[0, :, : len(left)], atol=2e-3
+    )
     assert memory.keep(WORDS[:2] + WORDS[9:15]) == 2  # too short a run
 
 

@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from realtime_avatar.thinking.local.activations import TOGETHER, exp
+from realtime_avatar.thinking.local.dots import everywhere, fma
 
 BLOCK: Final = 16
 """Tokens whose keys lie beside each other, and numbers of a value that are computed at once."""
@@ -23,6 +23,11 @@ _intrinsic: Any = intrinsic
 _SIZE: Final = ir.IntType(64)
 _FLOATS: Final = ir.VectorType(ir.FloatType(), BLOCK)
 _HALVES: Final = ir.VectorType(ir.HalfType(), BLOCK)
+
+
+def blocks(tokens: int) -> int:
+    """Return in how many blocks the keys of so many tokens lie."""
+    return -(-tokens // BLOCK)
 
 
 @_intrinsic
@@ -63,8 +68,6 @@ def _emit(
     def at(address: Any, kind: Any) -> Any:
         return builder.inttoptr(address, kind.as_pointer())
 
-    kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-    fma = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{BLOCK}f32")
     start, loop = builder.block, builder.append_basic_block("rows")
     builder.branch(loop)
     builder.position_at_end(loop)
@@ -77,14 +80,10 @@ def _emit(
     numbers = builder.fpext(halves, _FLOATS)
     first = builder.add(factors, builder.mul(index, each))
     after: list[Any] = []
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), BLOCK), [0] * BLOCK)
     for place, before in enumerate(sums):
         address = builder.add(first, builder.mul(step, number(place)))
         factor = builder.load(at(address, ir.FloatType()), align=4)
-        none = ir.Constant(_FLOATS, ir.Undefined)
-        factor = builder.insert_element(none, factor, ir.Constant(ir.IntType(32), 0))
-        factor = builder.shuffle_vector(factor, none, everywhere)
-        after.append(builder.call(fma, [numbers, factor, before]))
+        after.append(fma(builder, numbers, everywhere(builder, factor, _FLOATS), before))
     following = builder.add(index, number(1))
     end = builder.append_basic_block("after")
     builder.cbranch(builder.icmp_signed("<", following, count), loop, end)

@@ -79,6 +79,21 @@ def product(bits: int, tokens: int, wide: int = WIDE) -> Any:
     return intrinsic(products)
 
 
+def everywhere(builder: Any, number: Any, vector: Any) -> Any:
+    """Emit a vector that has a number in each lane."""
+    none = ir.Constant(vector, ir.Undefined)
+    one = builder.insert_element(none, number, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(one, none, lanes)
+
+
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """Emit a times b plus c, vectors of float32, rounded once."""
+    kind = ir.FunctionType(c.type, [a.type, b.type, c.type])
+    name = f"llvm.fma.v{c.type.count}f32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+
+
 class _Code:
     def __init__(self, builder: Any, bits: int, tokens: int, wide: int, half: int) -> None:
         self.builder, self.bits, self.tokens = builder, bits, tokens
@@ -179,7 +194,7 @@ class _Code:
         return self.call("llvm.x86.avx2.pmadd.wd", self.words, pair, self.all(self.shorts, 1))
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
-        return self.call(f"llvm.fma.v{self.lanes}f32", self.floats, a, b, c)
+        return fma(self.builder, a, b, c)
 
     def fetch(self, place: Any) -> None:
         """Have a block's bytes brought from memory."""
@@ -197,11 +212,7 @@ class _Code:
         return self.builder.fpext(self.load(address, kind, 2), self.floats)
 
     def broadcast(self, address: Any, vector: Any) -> Any:
-        none = ir.Constant(vector, ir.Undefined)
-        one = self.load(address, vector.element, 1)
-        one = self.builder.insert_element(none, one, ir.Constant(ir.IntType(32), 0))
-        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, none, everywhere)
+        return everywhere(self.builder, self.load(address, vector.element, 1), vector)
 
     def call(self, name: str, result: Any, *args: Any) -> Any:
         kind = ir.FunctionType(result, [arg.type for arg in args])

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from realtime_avatar.thinking.local.attention import BLOCK
+from realtime_avatar.thinking.local.attention import blocks
 from realtime_avatar.thinking.local.memory import Memory
 from realtime_avatar.thinking.read_prompts import prune
 
@@ -61,7 +61,7 @@ class KeptPrompts:
         with suppress(OSError):
             with part.open("wb") as out:
                 count = len(memory.tokens)
-                keys = memory.keys[:, :, : -(-count // BLOCK)]
+                keys = memory.keys[:, :, : blocks(count)]
                 values = memory.values[:, :, :count]
                 np.savez(out, allow_pickle=False, keys=keys, values=values)
             part.replace(file)

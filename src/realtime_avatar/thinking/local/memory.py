@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.thinking.local.attention import BLOCK
+from realtime_avatar.thinking.local.attention import BLOCK, blocks
 from realtime_avatar.thinking.local.kernels import Shape
 
 _LATELY: Final = 128  # tokens of which it is known what the last layer made of them
@@ -36,9 +36,9 @@ class Memory:
     def __init__(self, shape: Shape, turns: NDArray[np.float64], room: int) -> None:
         self._shape, self._turns = shape, turns
         self.tokens: list[int] = []
-        blocks = -(-room // BLOCK)
         self.keys, self.guessing_keys = (
-            _halves(count, shape.shared, blocks, shape.head, BLOCK) for count in (shape.layers, 1)
+            _halves(count, shape.shared, blocks(room), shape.head, BLOCK)
+            for count in (shape.layers, 1)
         )
         self.values, self.guessing_values = (
             _halves(count, shape.shared, room, shape.head) for count in (shape.layers, 1)
@@ -96,12 +96,12 @@ class Memory:
 
     def _move(self, start: int, to: int, length: int) -> None:
         old, new = slice(start, start + length), slice(to, to + length)
-        blocks = -(-(start + length) // BLOCK)
+        used = blocks(start + length)
         for keys, values in zip(self.keys, self.values, strict=True):
-            read = keys[:, :blocks]
+            read = keys[:, :used]
             rows = read.swapaxes(-1, -2).reshape(len(keys), -1, self._shape.head)
             rows[:, new] = self._turned(rows[:, old], to - start)
-            read[:] = rows.reshape(len(keys), blocks, BLOCK, -1).swapaxes(-1, -2)
+            read[:] = rows.reshape(len(keys), used, BLOCK, -1).swapaxes(-1, -2)
             values[:, new] = values[:, old].copy()
 
     def _turned(self, keys: NDArray[np.float16], by: int) -> NDArray[np.float16]:

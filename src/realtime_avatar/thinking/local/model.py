@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.thinking.local import kernels
 from realtime_avatar.thinking.local.activations import Own, own
-from realtime_avatar.thinking.local.attention import BLOCK
+from realtime_avatar.thinking.local.attention import BLOCK, blocks
 from realtime_avatar.thinking.local.draft import GUESSES, Draft
 from realtime_avatar.thinking.local.gguf import Q4_0, Q4_1, Q4_K, Q6_K, Gguf, Tensor
 from realtime_avatar.thinking.local.kernels import MOST, PHASES, SPARE, Bench, Shape, Weights
@@ -108,8 +108,8 @@ class Model:
         )
         self._logits = np.zeros((rows, self._head.rows), np.float32)
         widest = max(2 * shape.width, shape.inner)
-        blocks = -(-self._most // BLOCK)
-        self._own = [own(widest, blocks * BLOCK, rows, shape.head) for _ in range(threads)]
+        places = blocks(self._most) * BLOCK
+        self._own = [own(widest, places, rows, shape.head) for _ in range(threads)]
         self._draft: Draft | None = None
         if draft:
             self._draft = Draft(
