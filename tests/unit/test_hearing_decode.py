@@ -1,9 +1,10 @@
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from realtime_avatar.hearing.beam_search import Written
 from realtime_avatar.hearing.decode import FULL, LEAD, LIVE_TAIL, TAIL, Decoder, twice
 
 RATE = 16000
@@ -162,6 +163,46 @@ def test_chinese_follows_on_simplified_characters() -> None:
 def test_probabilities_of_languages() -> None:
     model = Model([])
     assert Decoder(model).probable(None) == {"zh": 0.7, "en": 0.3}
+
+
+class Scribe:
+    """Stands in for the writer, and hears what CTranslate2 has encoded."""
+
+    def __init__(self, found: Written) -> None:
+        self._found = found
+        self.seen: Any = None
+
+    def listen(self, encoded: Any) -> Any:
+        return len(encoded)
+
+    def probable(self, sound: Any) -> dict[str, float]:
+        return {"en": 0.9, "zh": 0.1}
+
+    def write(self, sound: Any, prompt: list[int], **options: Any) -> Written:
+        self.seen = SimpleNamespace(sound=sound, prompt=prompt, **options)
+        return self._found
+
+
+def test_a_writer_writes_instead_of_ctranslate2() -> None:
+    scribe = Scribe(Written([at(0), 1, 2, at(1.2)], -3.0, 0.2, ended=True))
+    model = Model([])
+    model.encode = lambda features: [features]
+    decoder = Decoder(model, cast("Any", scribe))
+    sound = decoder.encode(np.zeros(2 * RATE, np.float32))
+    assert sound == LEAD + 2 * RATE + TAIL
+    assert decoder.probable(sound) == {"en": 0.9, "zh": 0.1}
+    heard = decoder.decode(sound, "en", 2 * RATE, beam=2)
+    assert (heard.text, heard.confidence, heard.no_speech) == ("w1 w2", -3.0 / 5, 0.2)
+    assert not heard.looping
+    assert (scribe.seen.beam, scribe.seen.most, scribe.seen.allow_repeats) == (2, 38, True)
+    assert model.seen is None
+
+
+@pytest.mark.parametrize(("ended", "looping"), [(True, False), (False, True)])
+def test_a_text_that_does_not_end_loops(ended: bool, looping: bool) -> None:
+    scribe = Scribe(Written([at(0), *range(20)], -3.0, 0.2, ended))
+    decoder = Decoder(Model([]), cast("Any", scribe))
+    assert decoder.decode(1, "en", 2 * RATE, beam=2).looping == looping
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.hearing.activity import RATE
+from realtime_avatar.hearing.beam_search import Written
+from realtime_avatar.hearing.writer import Writer
 
 FULL: Final = 30 * RATE
 """Samples that Whisper was trained to hear at once."""
@@ -27,7 +29,7 @@ TWICE: Final = 8  # letters: as much is hardly ever said twice, word for word
 BEFORE: Final = {"zh": "我们来谈谈今天的问题吧，请说。"}
 TOKENS: Final = 15  # a second: more than anybody says in any language; Chinese has up to 12
 # And in these. While no hypothesis is likelier than all others, CTranslate2 follows one that has
-# gone wrong up to the limit: a tight one saves 0.1 s of 0.3. If that is not enough, it has more.
+# gone wrong up to the limit: a tight one saves a third. If that is not enough, it has more.
 FEWER_TOKENS: Final = {"en": 9, "es": 9}
 EXTRA_TOKENS: Final = 8  # for punctuation and timestamps, however short the piece
 
@@ -62,10 +64,12 @@ class Decoder:
 
     Args:
         model: A `faster_whisper.WhisperModel`.
+        writer: Writes instead of CTranslate2.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, writer: Writer | None = None) -> None:
         self._model: Any = model
+        self._writer = writer
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -74,7 +78,7 @@ class Decoder:
 
     def close(self) -> None:
         """Let go of the weights."""
-        self._model = None
+        self._model = self._writer = None
 
     def encode(self, samples: NDArray[np.float32], *, tail: int = TAIL, full: bool = False) -> Any:
         """Return what the encoder makes of a piece.
@@ -87,12 +91,15 @@ class Decoder:
         length = FULL if full else min(FULL, LEAD + max(len(samples) + tail, TAIL))
         padded = np.zeros(length, np.float32)
         padded[LEAD : LEAD + len(samples)] = samples
-        return self._model.encode(self._model.feature_extractor(padded, padding=0))
+        encoded = self._model.encode(self._model.feature_extractor(padded, padding=0))
+        return self._writer.listen(np.array(encoded)[0]) if self._writer else encoded
 
     def probable(self, encoded: Any) -> dict[str, float]:
         """Return the probability of each language; none for a model that knows only one."""
         if len(self.languages) == 1:
             return {}
+        if self._writer:
+            return self._writer.probable(encoded)
         (found,) = self._model.model.detect_language(encoded)
         return {token[2:-2]: probability for token, probability in found}
 
@@ -127,7 +134,11 @@ class Decoder:
         if language in BEFORE:
             prompt = [tokenizer.sot_prev, *tokenizer.encode(BEFORE[language]), *prompt]
 
-        def written(most: int) -> Any:
+        def written(most: int) -> Written:
+            if self._writer:
+                return self._writer.write(
+                    encoded, prompt, beam=beam, most=most, allow_repeats=allow_repeats
+                )
             (found,) = model.generate(
                 encoded,
                 [prompt],
@@ -138,30 +149,32 @@ class Decoder:
                 return_scores=True,
                 return_no_speech_prob=True,
             )
-            return found
+            tokens: list[int] = found.sequences_ids[0]
+            return Written(tokens, found.scores[0], found.no_speech_prob, len(tokens) < most)
 
+        pace = TOKENS if self._writer else FEWER_TOKENS.get(language, TOKENS)
         fewest, most = (
-            min(self._model.max_length // 2, EXTRA_TOKENS + pace * samples // RATE)
-            for pace in (FEWER_TOKENS.get(language, TOKENS), TOKENS)
+            min(self._model.max_length // 2, EXTRA_TOKENS + tokens * samples // RATE)
+            for tokens in (pace, TOKENS)
         )
         first = tokenizer.timestamp_begin
 
-        def unfinished(found: Any, limit: int) -> bool:
-            tokens: list[int] = found.sequences_ids[0]
-            return len(tokens) >= limit and len(_within(tokens, first, samples)) == len(tokens)
+        def unfinished(found: Written) -> bool:
+            within = _within(found.tokens, first, samples)
+            return not found.ended and len(within) == len(found.tokens)
 
-        found, limit = written(fewest), fewest
-        if fewest < most and unfinished(found, fewest):
-            found, limit = written(most), most
-        tokens = _within(found.sequences_ids[0], first, samples)
+        found = written(fewest)
+        if fewest < most and unfinished(found):
+            found = written(most)
+        tokens = _within(found.tokens, first, samples)
         spans, end = _spans(tokens, first, samples)
         text: str = tokenizer.decode([token for *_, spoken in spans for token in spoken]).strip()
         return Heard(
             text,
             end,
-            found.scores[0] / (len(found.sequences_ids[0]) + 1),
-            found.no_speech_prob,
-            unfinished(found, limit) or _compression(text) > REPETITIVE,
+            found.score / (len(found.tokens) + 1),
+            found.silence,
+            unfinished(found) or _compression(text) > REPETITIVE,
             tuple((start, end, tokenizer.decode(spoken).strip()) for start, end, spoken in spans),
         )
 
