@@ -15,7 +15,7 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test chromium postgresql
 	@$(AVATAR) models pull --for en,zh,es
-	@$(AVATAR) models pull smollm2-135m speaker-ge2e speaker-dvector
+	@$(AVATAR) models pull smollm2-135m speaker-ge2e speaker-campplus speaker-dvector
 	$(BIN)/python -m pytest
 
 # The browser tests want a Chromium, and Playwright's driver libatomic; those of docs/http.md

@@ -5,7 +5,9 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+from realtime_avatar.media import Audio
 from realtime_avatar.voice.matching import Likeness, Measured, Target, candidates, guess
+from realtime_avatar.voice.speakers import Beside, side_by_side, similarity
 from realtime_avatar.voice.style_space import HALF, Pack, StyleSpace
 
 
@@ -79,3 +81,35 @@ def test_a_stock_voices_own_point_gives_its_pack():
         assert melody[index] > 5 / len(names)
         assert melody.sum() == pytest.approx(1, abs=1e-4)
         assert sound.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_what_both_encoders_heard_is_kept():
+    file = files("realtime_avatar") / "voice" / "data" / "matching.npz"
+    with file.open("rb") as opened, np.load(opened) as held:
+        heard = [held[name].astype(np.float32) for name in ("ge2e", "campplus")]
+        points = held["points"]
+    assert [len(vectors) for vectors in heard] == [len(points)] * 2
+    for vectors in (*heard, side_by_side(heard)):
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+    # A stock voice's second sentence is more like its first than like another voice's, by either.
+    for vectors in heard:
+        first, second = vectors[0:108:2], vectors[1:108:2]
+        assert ((second @ first.T).argmax(axis=1) == np.arange(54)).mean() > 0.6
+
+
+class Constant:
+    """Hears the same everywhere."""
+
+    def __init__(self, vector: list[float]) -> None:
+        self._vector = np.array(vector, np.float32)
+
+    def embed(self, audio: Audio) -> np.ndarray:
+        return self._vector
+
+
+def test_the_cosine_of_several_is_the_mean_of_theirs():
+    nothing = Audio(np.zeros(0, np.int16), 16_000, 0)
+    one = Beside([Constant([1, 0]), Constant([0, 0.6, 0.8])]).embed(nothing)
+    other = Beside([Constant([0.8, 0.6]), Constant([0, 0, 1])]).embed(nothing)
+    assert np.linalg.norm(one) == pytest.approx(1)
+    assert similarity(one, other) == pytest.approx((0.8 + 0.8) / 2)

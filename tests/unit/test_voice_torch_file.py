@@ -1,7 +1,8 @@
-"""Old PyTorch files are read without PyTorch, and cannot do anything."""
+"""PyTorch files, old and new, are read without PyTorch, and cannot do anything."""
 
 import pickle
 import struct
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,50 @@ def test_tensors_that_share_a_storage_are_read(tmp_path: Path):
     found = read_tensors(path, "model_state")
     np.testing.assert_array_equal(found["a"], [[0, 1], [2, 3]])
     np.testing.assert_array_equal(found["b"], [4, 5])
+
+
+def zipped(path: Path, content: Any, storages: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open("model/data.pkl", "w") as file:
+            _Pickler(file, 2).dump(content)
+        for key, data in storages.items():
+            archive.writestr(f"model/data/{key}", data)
+    return path
+
+
+def test_new_files_are_read_too(tmp_path: Path):
+    content = OrderedDict(a=tensor("7", 0, (2, 2)), b=tensor("7", 4, (2,)))
+    numbers = np.arange(6, dtype=np.float32)
+    found = read_tensors(zipped(tmp_path / "x.pt", content, {"7": numbers.tobytes()}))
+    np.testing.assert_array_equal(found["a"], [[0, 1], [2, 3]])
+    np.testing.assert_array_equal(found["b"], [4, 5])
+
+
+def test_what_pytorch_writes_is_read(tmp_path: Path):
+    torch = pytest.importorskip("torch", reason="needs PyTorch")
+    layer = torch.nn.BatchNorm1d(5)
+    torch.save({"state": layer.state_dict()}, tmp_path / "x.pt")
+    found = read_tensors(tmp_path / "x.pt", "state")
+    assert found.keys() == layer.state_dict().keys()
+    np.testing.assert_array_equal(found["running_var"], np.ones(5))
+
+
+def test_nothing_in_a_new_file_is_ever_called(tmp_path: Path):
+    evil = _Call(_Named("os", "system"), f"touch {tmp_path / 'pwned'}")
+    with pytest.raises(ModelMissing, match=r"it names (os|posix)\.system"):
+        read_tensors(zipped(tmp_path / "x.pt", {"a": evil}, {}))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_new_file_without_some_numbers_is_told(tmp_path: Path):
+    content = {"a": tensor("7", 0, (6,))}
+    for storages in ({}, {"7": b"\0" * 20}):
+        with pytest.raises(ModelMissing, match="not what it should be"):
+            read_tensors(zipped(tmp_path / "x.pt", content, storages))
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("something", "else")
+    with pytest.raises(ModelMissing, match="not what it should be"):
+        read_tensors(tmp_path / "x.pt")
 
 
 def test_nothing_in_it_is_ever_called(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Makes `voice/data/matching.npz`: how a speaker encoder hears points of Kokoro's style space.
+"""Makes `voice/data/matching.npz`: how speaker encoders hear points of Kokoro's style space.
 
     python training/voice/measure.py [MEASUREMENTS]
 
@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 import realtime_avatar
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.models.store import ModelStore
-from realtime_avatar.voice.cloning import FITTED_ON
+from realtime_avatar.voice.cloning import FITTED_ON, listeners
 from realtime_avatar.voice.delivery import trimmed
 from realtime_avatar.voice.kokoro import Kokoro
 from realtime_avatar.voice.kokoro_model import run_options
 from realtime_avatar.voice.pitch import pitches
-from realtime_avatar.voice.speakers import GE2E, Ge2e
 from realtime_avatar.voice.style_space import HALF, Pack, StyleSpace
 
 OUT = Path(realtime_avatar.__file__).parent / "voice" / "data" / "matching.npz"
@@ -32,7 +31,7 @@ LENGTHS = slice(20, 120)  # utterances of usual length, whose mean style is a vo
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 314
     store = ModelStore()
-    kokoro, encoder = Kokoro(Context(store, threads=2)), Ge2e(store.path(GE2E))
+    kokoro, encoders = Kokoro(Context(store, threads=2)), listeners(store)
     names = sorted(kokoro.speakers)
     packs = {name: kokoro._pack(name) for name in names}
     styles = np.stack([packs[name][LENGTHS, 0].mean(axis=0) for name in names])
@@ -42,12 +41,14 @@ def main() -> None:
     stock = np.concatenate([space.sound, space.melody], axis=1) * scale
     english = kokoro._phonemiser("en")
     read = ["".join(word.symbols for word in english(text)).strip() for text in FITTED_ON]
-    points, heard, high = [], [], []
+    points, high = [], []
+    heard = {name: [] for name in encoders}
 
     def hear(point: NDArray[np.float64], pack: Pack, sentence: int) -> None:
         wave, _ = kokoro._run(read[sentence % len(read)], pack, "", run_options())
         points.append(point)
-        heard.append(encoder.embed(trimmed(wave)))
+        for name, encoder in encoders.items():
+            heard[name].append(encoder.embed(trimmed(wave)))
         high.append(np.median(np.log(pitches(trimmed(wave)))))
 
     for index, name in enumerate(names):
@@ -62,7 +63,8 @@ def main() -> None:
     np.savez_compressed(
         OUT, names=np.array(names), sound=space.sound.astype(np.float32),
         melody=space.melody.astype(np.float32), points=np.array(points, np.float32),
-        embeddings=np.array(heard, np.float16), pitches=np.array(high, np.float32),
+        pitches=np.array(high, np.float32),
+        **{name: np.array(vectors, np.float16) for name, vectors in heard.items()},
     )  # fmt: skip
 
 

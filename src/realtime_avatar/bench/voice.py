@@ -29,20 +29,21 @@ from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join
 from realtime_avatar.media.credentials import now
 from realtime_avatar.media.read import read_audio
+from realtime_avatar.voice.cloning import listeners
 from realtime_avatar.voice.pitch import pitches
 from realtime_avatar.voice.speakers import (
     DVECTOR,
-    GE2E,
+    Beside,
     DVector,
     Embedding,
-    Ge2e,
+    SpeakerEncoder,
     similarity,
 )
 
 Report = dict[str, Any]
 
 CLOSEST: Final = 3
-"""Stock voices, the likeliest by each encoder, that a learned voice is compared with."""
+"""Stock voices that a learned one is compared with: the likeliest by what fits and by the judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ async def evaluate(
                 about = _figures(heard) | await _first(engine, speaker, language)
                 report["stock"][f"{name} {language}"] = {"language": language, **about}
             store = ensemble.store
-            judges = Ge2e(store.path(GE2E)), DVector(store.path(DVECTOR))
+            judges = Beside(listeners(store).values()), DVector(store.path(DVECTOR))
             stock = _Stock(judges, [sentence["text"] for sentence in texts["en"]])
             for person in people:
                 report["learned"][person.name] = await _learned(
@@ -128,7 +129,7 @@ async def _learned(
     ensemble: Ensemble,
     person: Person,
     people: list[Person],
-    judges: tuple[Ge2e, DVector],
+    judges: tuple[SpeakerEncoder, DVector],
     stock: "_Stock",
     texts: dict[str, list[Sentence]],
     refine: bool,
@@ -171,9 +172,9 @@ async def _learned(
 
 
 class _Stock:
-    """The stock voices as both encoders hear them, each sentence spoken once for all people."""
+    """The stock voices as those that fit and the judge hear them, each sentence spoken once."""
 
-    def __init__(self, judges: tuple[Ge2e, DVector], texts: list[str]) -> None:
+    def __init__(self, judges: tuple[SpeakerEncoder, DVector], texts: list[str]) -> None:
         self._judges, self._texts = judges, texts
         self._short: dict[str, list[Embedding]] = {}
         self._whole: dict[str, list[Embedding]] = {}

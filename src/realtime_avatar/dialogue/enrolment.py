@@ -22,6 +22,7 @@ from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join, to_int16
 from realtime_avatar.media.read import read_audio, refuse_silence
 from realtime_avatar.media.resample import resample
+from realtime_avatar.voice.campplus import CAMPPLUS
 from realtime_avatar.voice.sample import Sample, examine
 from realtime_avatar.voice.speakers import DVECTOR, GE2E, DVector, Ge2e, similarity
 
@@ -34,7 +35,7 @@ RATE: Final = 16_000
 """Of it, Hz."""
 
 MODELS: Final = (GE2E, DVECTOR)
-"""What enrolling needs, besides the engine's own models."""
+"""What enrolling needs, besides the engine's own models. With `CAMPPLUS` it finds better."""
 
 _SAME: Final = 0.7
 """Cosine from which the spoken consent and the sample are one speaker's. Two seconds of one
@@ -126,7 +127,7 @@ class Enrolment:
         if missing:
             raise ModelMissing(
                 "learning a voice needs models that are not here; fetch them: avatar models pull"
-                f" {' '.join(missing)}"
+                f" {' '.join([*missing, *([] if store.has(CAMPPLUS) else [CAMPPLUS])])}"
             )
 
     async def refine(self) -> AsyncGenerator[Progress]:

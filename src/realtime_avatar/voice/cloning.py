@@ -4,7 +4,7 @@ It is a voice that Kokoro can speak with already, found rather than copied: pitc
 pace come near, the accent and the small habits of a person do not.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.runtime import step
 from realtime_avatar.media import Audio
+from realtime_avatar.models.store import ModelStore
+from realtime_avatar.voice.campplus import CAMPPLUS, CamPlusPlus
 from realtime_avatar.voice.matching import Measured, Target, candidates, guess
 from realtime_avatar.voice.pitch import pitches
-from realtime_avatar.voice.speakers import Ge2e
+from realtime_avatar.voice.speakers import GE2E, Beside, Ge2e, SpeakerEncoder, side_by_side
 from realtime_avatar.voice.style_space import Pack, Point, StyleSpace
 
 FITTED_ON: Final = (
@@ -53,25 +55,41 @@ class Found:
     similarity: float
 
 
+def listeners(store: ModelStore) -> dict[str, SpeakerEncoder]:
+    """Return the encoders that are here of those that a voice is looked for with. Blocking.
+
+    Raises:
+        ModelMissing: if the first is not here.
+    """
+    found: dict[str, SpeakerEncoder] = {"ge2e": Ge2e(store.path(GE2E))}
+    if store.has(CAMPPLUS):
+        found["campplus"] = CamPlusPlus(store.path(CAMPPLUS))
+    return found
+
+
 class Cloner:
     """Finds voices.
 
     Args:
         stock: Returns the pack of a stock voice.
-        encoder: That likeness is measured with.
+        encoders: That likeness is measured with, from `listeners`. A voice that pleases one
+            alone is less like the person to all others.
     """
 
-    def __init__(self, stock: Callable[[str], Pack], encoder: Ge2e) -> None:
-        self._stock, self._encoder = stock, encoder
+    def __init__(
+        self, stock: Callable[[str], Pack], encoders: Mapping[str, SpeakerEncoder]
+    ) -> None:
+        self._stock, self._encoder = stock, Beside(encoders.values())
         file = files("realtime_avatar") / "voice" / "data" / "matching.npz"
         with file.open("rb") as opened, np.load(opened) as held:
             data: dict[str, NDArray[np.float64]] = {
                 key: held[key].astype(np.float64)
-                for key in ("sound", "melody", "points", "embeddings", "pitches")
+                for key in ("sound", "melody", "points", "pitches", *encoders)
             }
             names = [str(name) for name in held["names"]]
         self._space = StyleSpace(names, data["sound"], data["melody"])
-        self._measured = Measured(data["points"], data["embeddings"], data["pitches"])
+        heard = side_by_side([data[name] for name in encoders])
+        self._measured = Measured(data["points"], heard, data["pitches"])
 
     def guess(self, sample: Audio) -> Pack:
         """Return a voice without having heard it. Blocking, half a second."""

@@ -27,12 +27,11 @@ from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
 from realtime_avatar.voice.clauses import Ending, Pace
-from realtime_avatar.voice.cloning import Cloner
+from realtime_avatar.voice.cloning import Cloner, listeners
 from realtime_avatar.voice.delivery import trimmed
 from realtime_avatar.voice.kokoro_model import run_options, synthesiser
 from realtime_avatar.voice.phonemes import PAUSES, Phonemiser, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
-from realtime_avatar.voice.speakers import GE2E, Ge2e
 from realtime_avatar.voice.speech import Session
 from realtime_avatar.voice.style_space import Pack
 
@@ -177,7 +176,7 @@ class Kokoro:
         with self._loading:
             if self._cloner is None:
                 self._store.path(_VOICES)  # a voice is made from all of them
-                self._cloner = Cloner(self._pack, Ge2e(self._store.path(GE2E)))
+                self._cloner = Cloner(self._pack, listeners(self._store))
             return self._cloner
 
     def _parts(self, name: str, *, asked: bool) -> list[tuple[str, float]]:

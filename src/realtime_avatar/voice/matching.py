@@ -24,7 +24,7 @@ _LENGTH: Final = 9.0
 """Of the kernel, in standard deviations of stock voices; by cross-validation."""
 _NOISE: Final = 0.15
 """Variance of a measured embedding's error relative to the kernel's."""
-_SPREAD: Final = 0.0004
+_SPREAD: Final = 0.0014
 """What similarity a squared standard deviation from the mean voice costs: points far out are
 neither well predicted nor well understood."""
 _PITCH: Final = 0.05
@@ -41,7 +41,7 @@ class Measured:
 
     Attributes:
         points: Where speech was measured, (measurements, coordinates).
-        embeddings: What it was heard as, unit vectors, (measurements, 256).
+        embeddings: What it was heard as, unit vectors, (measurements, size).
         pitches: How high: logarithm of the median fundamental frequency in Hz, (measurements,).
     """
 

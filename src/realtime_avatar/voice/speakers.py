@@ -1,13 +1,14 @@
-"""Who speaks: two encoders that turn speech into a unit vector, close for the same person.
+"""Who speaks: encoders that turn speech into a unit vector, close for the same person.
 
 `Ge2e` is Resemblyzer's network of GE2E loss (Wan, Wang, Papir, Moreno, "Generalized end-to-end
 loss for speaker verification", 2018): three LSTM layers of 256, a linear layer, a rectifier. It
 runs in numpy. `DVector` is another network of that kind from other data, wider and quantised,
-and judges what was fitted with the first.
+and judges what was fitted with others. `campplus` has one more.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,14 @@ DVECTOR: Final = "speaker-dvector"
 _QUIET: Final = 10 ** (-30 / 20)
 """Root mean square to which quieter sound is raised: -30 dBFS, as in training."""
 
+Float = TypeVar("Float", np.float32, np.float64)
+
 Embedding = NDArray[np.float32]
-"""A unit vector, shape (256,)."""
+"""A unit vector, shape (size,); the size is the encoder's: 256 for the two here."""
 
 
 class SpeakerEncoder(Protocol):
-    """What both are."""
+    """What all are."""
 
     def embed(self, audio: Audio) -> Embedding:
         """Return whose voice it is. Blocking, a few hundredths of the audio's duration."""
@@ -109,6 +112,26 @@ class DVector:
         starts = range(0, len(mels) - self._FRAMES + 1, self._STEP)
         windows = np.stack([mels[at : at + self._FRAMES] for at in starts]).astype(np.float32)
         return _mean(self._session.run(None, {"mel_window": windows})[0])
+
+
+class Beside:
+    """Several encoders as one; its cosine is the mean of theirs.
+
+    Args:
+        encoders: Whose vectors stand side by side.
+    """
+
+    def __init__(self, encoders: Iterable[SpeakerEncoder]) -> None:
+        self._encoders = tuple(encoders)
+
+    def embed(self, audio: Audio) -> Embedding:
+        """Return what all hear as one unit vector. Blocking."""
+        return side_by_side([encoder.embed(audio) for encoder in self._encoders])
+
+
+def side_by_side(vectors: Sequence[NDArray[Float]]) -> NDArray[Float]:
+    """Return unit vectors of several encoders as one, (size,); or rows of them, (n, size)."""
+    return (np.concatenate(vectors, axis=-1) / np.sqrt(len(vectors))).astype(vectors[0].dtype)
 
 
 def similarity(one: Embedding, other: Embedding) -> float:
