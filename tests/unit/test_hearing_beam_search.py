@@ -105,6 +105,20 @@ def test_a_text_that_does_not_end_is_told():
     assert len(set(grams)) == len(grams)
 
 
+@pytest.mark.parametrize("wrong", range(5))
+def test_a_guess_is_taken_as_far_as_it_is_the_most_probable(wrong: int):
+    wanted = FIRST + 3, 0, 1, 2
+    rule = timed(*wanted)
+    plain = search(Script(rule), SOUND, [START], MARKS, beam=1, most=9)
+    guess = list(wanted)
+    guess[wrong:] = [2 if token < 2 else 1 for token in guess[wrong:]]
+    script = Script(rule)
+    found = search(script, SOUND, [START], MARKS, beam=1, most=9, guess=guess)
+    assert (found.tokens, found.ended) == (plain.tokens, True)
+    assert found.score == pytest.approx(plain.score, abs=1e-3)
+    assert script.steps == 4 - wrong
+
+
 def test_the_probability_of_silence_is_that_after_the_start():
     found = search(Script(stamped), SOUND, [2, START], MARKS, beam=2, most=3)
     logits = stamped((2, START)).astype(float)

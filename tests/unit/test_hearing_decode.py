@@ -196,6 +196,9 @@ def test_a_writer_writes_instead_of_ctranslate2() -> None:
     assert not heard.looping
     assert (scribe.seen.beam, scribe.seen.most, scribe.seen.allow_repeats) == (2, 38, True)
     assert model.seen is None
+    assert (scribe.seen.guess, heard.tokens) == ((), (at(0), 1, 2))
+    decoder.decode(sound, "en", 2 * RATE, beam=2, guess=heard.tokens)
+    assert scribe.seen.guess == heard.tokens
 
 
 @pytest.mark.parametrize(("ended", "looping"), [(True, False), (False, True)])

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +42,7 @@ class Script:
         self.asked: list[Any] = []
         self.lengths: list[int] = []
         self.beams: list[int] = []
+        self.guesses: list[tuple[int, ...]] = []
 
     def encode(self, samples: Any, *, tail: int, full: bool) -> str:
         self.asked.append("full" if full else "short")
@@ -51,9 +53,11 @@ class Script:
         return self._probable.pop(0)
 
     def decode(
-        self, encoded: str, language: str, samples: int, *, beam: int, allow_repeats: bool
-    ) -> Heard:
+        self, encoded: str, language: str, samples: int, *,
+        beam: int, allow_repeats: bool, guess: tuple[int, ...],
+    ) -> Heard:  # fmt: skip
         self.beams.append(beam)
+        self.guesses.append(guess)
         self.asked.append((encoded, language) if allow_repeats else (encoded, language, "once"))
         return self._heard.pop(0) if len(self._heard) > 1 else self._heard[0]
 
@@ -198,6 +202,17 @@ async def test_an_utterance_heard_for_longer_is_in_the_language_that_it_began_in
         (final,) = await collect(session.transcribe(stream(audio)))
         assert final.language == language
     assert script.beams == [2, 2, 2]
+
+
+async def test_an_utterance_heard_for_longer_is_taken_to_begin_as_it_did() -> None:
+    first, second = (replace(CLEAR, tokens=(9, number)) for number in (1, 2))
+    loop = replace(CLEAR, tokens=(8, 8), looping=True)
+    script = Script([first, second, loop, CLEAR, CLEAR])
+    session = recognizer(script, "en", live=True)
+    for start in (8000, 8000, 99_000, 99_000):
+        await collect(session.transcribe(stream(spoken(*SENTENCE, start=start))))
+    # Another utterance begins anew, and so does what follows on a loop.
+    assert script.guesses == [(), first.tokens, (), (), ()]
 
 
 async def test_a_loop_is_broken() -> None:

@@ -79,7 +79,7 @@ class _Hypothesis:
 
 def search(
     decoder: Predictor, sound: Sound, prompt: Sequence[int], marks: Marks, *,
-    beam: int, most: int, allow_repeats: bool = True,
+    beam: int, most: int, allow_repeats: bool = True, guess: Sequence[int] = (),
 ) -> Written:  # fmt: skip
     """Return the most probable text.
 
@@ -91,14 +91,19 @@ def search(
         beam: How many hypotheses are followed.
         most: Tokens of the longest text.
         allow_repeats: Whether three tokens may come again in the same order.
+        guess: How the text may begin. It is read at once, and taken as far as each of its tokens
+            is the most probable.
     """
+    guess = guess[: most - 1]
     memory = decoder.memory(beam, len(prompt) + most)
-    logits = decoder.read(np.array(prompt), sound, memory)
+    logits = decoder.read(np.array([*prompt, *guess]), sound, memory)
     begin = logits[list(prompt).index(marks.start)]
     silence = float(np.exp(_log_softmax(begin[None])[0, marks.silent]))
-    live, ended = [_Hypothesis([], 0.0)], list[_Hypothesis]()
-    logits = logits[-1:]
-    for length in range(most):
+    logits = logits[len(prompt) - 1 :]
+    known = _confirmed(logits, guess, marks) if allow_repeats else _Hypothesis([], 0.0)
+    live, ended = [known], list[_Hypothesis]()
+    logits = logits[len(known.tokens) :][:1]
+    for length in range(len(known.tokens), most):
         scores = _ruled(logits, live, marks, allow_repeats=allow_repeats)
         scores += np.array([[one.score] for one in live], np.float32)
         parents, followed = list[int](), list[_Hypothesis]()
@@ -121,6 +126,18 @@ def search(
         logits = decoder.go_on(tokens, len(prompt) + length, sound, memory)
     found = max([*ended, *live], key=lambda one: one.score)
     return Written(found.tokens, found.score, silence, any(found is one for one in ended))
+
+
+def _confirmed(logits: Floats, guess: Sequence[int], marks: Marks) -> _Hypothesis:
+    """Return as much of a guess as is the most probable text, by the logits before each token."""
+    begun = [_Hypothesis(list(guess[:at]), 0.0) for at in range(len(guess))]
+    scores = _ruled(logits[: len(guess)], begun, marks, allow_repeats=True)
+    total = 0.0
+    for at, (token, row) in enumerate(zip(guess, scores, strict=True)):
+        if row.argmax() != token:
+            return _Hypothesis(list(guess[:at]), total)
+        total += float(row[token])
+    return _Hypothesis(list(guess), total)
 
 
 def _highest(scores: Floats, count: int) -> NDArray[np.intp]:

@@ -45,6 +45,7 @@ class Heard:
         no_speech: Probability that nobody speaks.
         looping: Whether it goes round in circles.
         spans: The text again, with the first sample of each part and that after it.
+        tokens: It begins with these, and may do so again when more was said.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Heard:
     no_speech: float
     looping: bool
     spans: tuple[tuple[int, int, str], ...] = ()
+    tokens: tuple[int, ...] = ()
 
 
 class Decoder:
@@ -111,6 +113,7 @@ class Decoder:
         *,
         beam: int,
         allow_repeats: bool = True,
+        guess: Sequence[int] = (),
     ) -> Heard:
         """Return the words.
 
@@ -123,6 +126,7 @@ class Decoder:
             samples: Length of the piece.
             beam: How many hypotheses are followed at once.
             allow_repeats: Whether three tokens may come again in the same order.
+            guess: Tokens that were heard when less was said; CTranslate2 does not want them.
         """
         from faster_whisper.tokenizer import Tokenizer
 
@@ -137,7 +141,7 @@ class Decoder:
         def written(most: int) -> Written:
             if self._writer:
                 return self._writer.write(
-                    encoded, prompt, beam=beam, most=most, allow_repeats=allow_repeats
+                    encoded, prompt, beam=beam, most=most, allow_repeats=allow_repeats, guess=guess
                 )
             (found,) = model.generate(
                 encoded,
@@ -176,7 +180,14 @@ class Decoder:
             found.silence,
             unfinished(found) or _compression(text) > REPETITIVE,
             tuple((start, end, tokenizer.decode(spoken).strip()) for start, end, spoken in spans),
+            _first_part(found.tokens, first),
         )
+
+
+def _first_part(tokens: Sequence[int], timestamp: int) -> tuple[int, ...]:
+    """Return a text up to the timestamp that ends its first part, which moves when more is said."""
+    ends = (at for at, token in enumerate(tokens) if at and token >= timestamp)
+    return tuple(tokens[: next(ends, len(tokens))])
 
 
 def _within(tokens: Sequence[int], timestamp: int, samples: int) -> Sequence[int]:

@@ -130,6 +130,7 @@ class WhisperRecognizer:
         self._spoken = ""  # the language that was heard last
         self._began = -1  # first sample of the utterance that was heard last, and the
         self._certain = ""  # language of that, if there is no doubt
+        self._heard = "", -1, tuple[int, ...]()  # language, first sample and tokens, of late
 
     async def transcribe(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Transcript]:
         """Yield what is said, however long it is.
@@ -170,12 +171,12 @@ class WhisperRecognizer:
         parts: list[Phrase] = []
         language, samples = self._certain, piece.samples
         while True:
-            heard, language = await self._decode(samples, language)
+            gone = len(piece.samples) - len(samples)
+            heard, language = await self._decode(samples, language, piece.start + gone)
             if not _said(heard):
                 break
             self._spoken = language
             texts.append(heard.text)
-            gone = len(piece.samples) - len(samples)
             parts += [
                 Phrase(text, piece.at(gone + start), piece.at(gone + end))
                 for start, end, text in heard.spans
@@ -186,8 +187,16 @@ class WhisperRecognizer:
         text = _joined(texts, language)
         return _Phrase(text, language if text else "", piece.start, piece.end, tuple(parts))
 
-    async def _decode(self, samples: NDArray[np.float32], language: str) -> tuple[Heard, str]:
-        """Return the words of some speech and its language, which may be known."""
+    async def _decode(
+        self, samples: NDArray[np.float32], language: str, start: int
+    ) -> tuple[Heard, str]:
+        """Return the words of some speech and its language, which may be known.
+
+        Args:
+            samples: float32, 16 kHz.
+            language: Empty, if it is not known.
+            start: Which sample of the stream is about the first.
+        """
         engine, decoder, live = self._engine, self._engine.decoder, self._live
         beam = engine.live_beam if live else engine.beam
 
@@ -197,9 +206,9 @@ class WhisperRecognizer:
             work = partial(decoder.encode, samples, tail=LIVE_TAIL if live else TAIL, full=full)
             return await compute("recognizer", work, leave=live)
 
-        async def decode(*, allow_repeats: bool = True) -> Heard:
+        async def decode(*, allow_repeats: bool = True, guess: tuple[int, ...] = ()) -> Heard:
             work = partial(decoder.decode, encoded, language, len(samples), beam=beam)
-            work = partial(work, allow_repeats=allow_repeats)
+            work = partial(work, allow_repeats=allow_repeats, guess=guess)
             return await compute("recognizer", work, leave=live)
 
         encoded, full = await encode(full=False), False
@@ -210,12 +219,14 @@ class WhisperRecognizer:
                 language, _ = await self._language(encoded)
             elif self._live and share > CERTAIN and len(samples) > LONG_ENOUGH:
                 self._certain = language
-        heard = await decode()
+        *before, tokens = self._heard
+        heard = await decode(guess=tokens if before == [language, start] else ())
         if (heard.looping or twice(heard.text)) and not full:
             encoded = await encode(full=True)
             heard = await decode()
         if heard.looping:
             heard = await decode(allow_repeats=False)
+        self._heard = language, start, () if heard.looping else heard.tokens
         return heard, language
 
     async def _language(self, encoded: Any) -> tuple[str, float]:

@@ -57,10 +57,10 @@ class Writer:
 
     def write(
         self, sound: Sound, prompt: Sequence[int], *, beam: int, most: int,
-        allow_repeats: bool = True,
+        allow_repeats: bool = True, guess: Sequence[int] = (),
     ) -> Written:  # fmt: skip
         """Return the most probable text; see `beam_search.search`."""
         return search(
             self._decoder, sound, prompt, self._marks,
-            beam=beam, most=most, allow_repeats=allow_repeats,
+            beam=beam, most=most, allow_repeats=allow_repeats, guess=guess,
         )  # fmt: skip
