@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.ports import Transcript
 from realtime_avatar.engines.registry import Context
+from realtime_avatar.hearing.decode import Decoder
 from realtime_avatar.hearing.score import word_errors
 from realtime_avatar.hearing.whisper import Whisper
 from realtime_avatar.media import Audio
@@ -55,6 +56,44 @@ async def test_at_most_one_wrong_word_in_the_three_recordings(
         assert heard.language == "en"
         wrong += word_errors(said, heard.text)[0]
     assert wrong <= 1
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5])
+def test_the_decoder_of_our_own_writes_what_ctranslate2_does(
+    whisper: Whisper, recordings: Path, beam: int
+) -> None:
+    assert whisper.decoder.writer
+    theirs = Decoder(whisper.decoder.model)
+    for name in SAID:
+        sound = read_audio(recordings / name).float32()
+        heard = [
+            decoder.decode(decoder.encode(sound), "en", len(sound), beam=beam)
+            for decoder in (whisper.decoder, theirs)
+        ]
+        assert word_errors(heard[0].text, heard[1].text)[0] <= 1
+        assert heard[0].confidence == pytest.approx(heard[1].confidence, abs=0.1)
+        assert heard[0].no_speech == pytest.approx(heard[1].no_speech, abs=0.05)
+        assert heard[0].end == pytest.approx(heard[1].end, abs=RATE // 4)
+        ours, others = (one.probable(one.encode(sound)) for one in (whisper.decoder, theirs))
+        assert ours.keys() == others.keys()
+        assert ours["en"] == pytest.approx(others["en"], abs=0.02)
+
+
+def test_a_model_that_does_not_tell_its_tokens_is_decoded_by_ctranslate2(tmp_path: Path) -> None:
+    for file in ModelStore().path("whisper-base").iterdir():
+        if file.name != "config.json":
+            (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "config.json").write_text("{}")
+    engine = Whisper(Context(ModelStore(), threads=2, options={"model": str(tmp_path)}))
+    assert engine.decoder.writer is None
+    engine.close()
+
+
+@pytest.mark.parametrize(("type_", "own"), [("int8", True), ("float32", False)])
+def test_other_precisions_are_decoded_by_ctranslate2(type_: str, own: bool) -> None:
+    engine = Whisper(Context(ModelStore(), threads=2, options={"compute_type": type_}))
+    assert (engine.decoder.writer is not None) == own
+    engine.close()
 
 
 async def test_any_language_may_be_allowed(whisper: Whisper, recordings: Path) -> None:

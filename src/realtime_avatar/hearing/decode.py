@@ -70,17 +70,17 @@ class Decoder:
     """
 
     def __init__(self, model: Any, writer: Writer | None = None) -> None:
-        self._model: Any = model
-        self._writer = writer
+        self.model: Any = model
+        self.writer = writer
 
     @property
     def languages(self) -> tuple[str, ...]:
         """ISO 639-1 codes of what the model knows."""
-        return tuple(self._model.supported_languages)
+        return tuple(self.model.supported_languages)
 
     def close(self) -> None:
         """Let go of the weights."""
-        self._model = self._writer = None
+        self.model = self.writer = None
 
     def encode(self, samples: NDArray[np.float32], *, tail: int = TAIL, full: bool = False) -> Any:
         """Return what the encoder makes of a piece.
@@ -93,16 +93,16 @@ class Decoder:
         length = FULL if full else min(FULL, LEAD + max(len(samples) + tail, TAIL))
         padded = np.zeros(length, np.float32)
         padded[LEAD : LEAD + len(samples)] = samples
-        encoded = self._model.encode(self._model.feature_extractor(padded, padding=0))
-        return self._writer.listen(np.array(encoded)[0]) if self._writer else encoded
+        encoded = self.model.encode(self.model.feature_extractor(padded, padding=0))
+        return self.writer.listen(np.array(encoded)[0]) if self.writer else encoded
 
     def probable(self, encoded: Any) -> dict[str, float]:
         """Return the probability of each language; none for a model that knows only one."""
         if len(self.languages) == 1:
             return {}
-        if self._writer:
-            return self._writer.probable(encoded)
-        (found,) = self._model.model.detect_language(encoded)
+        if self.writer:
+            return self.writer.probable(encoded)
+        (found,) = self.model.model.detect_language(encoded)
         return {token[2:-2]: probability for token, probability in found}
 
     def decode(
@@ -130,17 +130,17 @@ class Decoder:
         """
         from faster_whisper.tokenizer import Tokenizer
 
-        model = self._model.model
+        model = self.model.model
         tokenizer = Tokenizer(
-            self._model.hf_tokenizer, model.is_multilingual, "transcribe", language
+            self.model.hf_tokenizer, model.is_multilingual, "transcribe", language
         )
         prompt: list[int] = tokenizer.sot_sequence
         if language in BEFORE:
             prompt = [tokenizer.sot_prev, *tokenizer.encode(BEFORE[language]), *prompt]
 
         def written(most: int) -> Written:
-            if self._writer:
-                return self._writer.write(
+            if self.writer:
+                return self.writer.write(
                     encoded, prompt, beam=beam, most=most, allow_repeats=allow_repeats, guess=guess
                 )
             (found,) = model.generate(
@@ -156,9 +156,9 @@ class Decoder:
             tokens: list[int] = found.sequences_ids[0]
             return Written(tokens, found.scores[0], found.no_speech_prob, len(tokens) < most)
 
-        pace = TOKENS if self._writer else FEWER_TOKENS.get(language, TOKENS)
+        pace = TOKENS if self.writer else FEWER_TOKENS.get(language, TOKENS)
         fewest, most = (
-            min(self._model.max_length // 2, EXTRA_TOKENS + tokens * samples // RATE)
+            min(self.model.max_length // 2, EXTRA_TOKENS + tokens * samples // RATE)
             for tokens in (pace, TOKENS)
         )
         first = tokenizer.timestamp_begin

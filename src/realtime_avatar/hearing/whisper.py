@@ -1,5 +1,6 @@
 """Recognition by Whisper: CTranslate2's encoder, through faster-whisper, and a decoder."""
 
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -94,9 +95,7 @@ class Whisper:
             )
         except RuntimeError as error:
             raise ModelMissing(f"the model in {folder} cannot be loaded: {error}") from error
-        # On a GPU CTranslate2 is as fast; on a processor it repacks all weights for each token.
-        own = model.model.device == "cpu" and model.model.compute_type == OWN
-        self.decoder = Decoder(model, Writer(folder, model.hf_tokenizer) if own else None)
+        self.decoder = Decoder(model, _writer(folder, model))
         self.beam, self.live_beam = options.beam, options.live_beam
         self.silero: Any = open_silero()
         self.partials = options.partials
@@ -279,6 +278,20 @@ def _transcript(phrases: Sequence[_Phrase], start: int, end: int, *, final: bool
     end = min(phrases[-1].end, end)
     parts = tuple(part for phrase in phrases for part in phrase.parts)
     return Transcript(text, final, phrases[0].start, end, language, parts)
+
+
+def _writer(folder: Path, model: Any) -> Writer | None:
+    """Return what writes instead of CTranslate2, which repacks all weights for each token.
+
+    On a GPU it does not, and not every model in its format says all that the writer wants.
+    """
+    if model.model.device != "cpu" or model.model.compute_type != OWN:
+        return None
+    try:
+        return Writer(folder, model.hf_tokenizer, multilingual=model.model.is_multilingual)
+    except ModelMissing as error:
+        logging.getLogger(__name__).info("Whisper decodes by CTranslate2: %s", error)
+        return None
 
 
 def _folder(model: str, store: ModelStore) -> Path:

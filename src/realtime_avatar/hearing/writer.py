@@ -18,19 +18,20 @@ class Writer:
     Args:
         folder: Of the model.
         vocabulary: Its tokenizer, of the library tokenizers.
+        multilingual: Whether it knows more than English.
 
     Raises:
         ModelMissing: if a file in it is not what it should be.
     """
 
-    def __init__(self, folder: Path, vocabulary: Any) -> None:
+    def __init__(self, folder: Path, vocabulary: Any, *, multilingual: bool) -> None:
         from faster_whisper.tokenizer import Tokenizer
 
         self._decoder = TextDecoder(folder / "model.bin")
         try:
             config = json.loads((folder / "config.json").read_text("utf-8"))
             never, not_first = config["suppress_ids"], config["suppress_ids_begin"]
-            languages: list[int] = config.get("lang_ids", [])
+            languages: list[int] = config["lang_ids"] if multilingual else []
         except (OSError, ValueError, KeyError) as error:
             raise ModelMissing(f"{folder}/config.json is not what it should be: {error}") from error
 
