@@ -100,7 +100,7 @@ def search(
     begin = logits[list(prompt).index(marks.start)]
     silence = float(np.exp(_log_softmax(begin[None])[0, marks.silent]))
     logits = logits[len(prompt) - 1 :]
-    known = _confirmed(logits, guess, marks) if allow_repeats else _Hypothesis([], 0.0)
+    known = _confirmed(logits, guess, marks, allow_repeats=allow_repeats)
     live, ended = [known], list[_Hypothesis]()
     logits = logits[len(known.tokens) :][:1]
     for length in range(len(known.tokens), most):
@@ -128,10 +128,12 @@ def search(
     return Written(found.tokens, found.score, silence, any(found is one for one in ended))
 
 
-def _confirmed(logits: Floats, guess: Sequence[int], marks: Marks) -> _Hypothesis:
+def _confirmed(
+    logits: Floats, guess: Sequence[int], marks: Marks, *, allow_repeats: bool
+) -> _Hypothesis:
     """Return as much of a guess as is the most probable text, by the logits before each token."""
     begun = [_Hypothesis(list(guess[:at]), 0.0) for at in range(len(guess))]
-    scores = _ruled(logits[: len(guess)], begun, marks, allow_repeats=True)
+    scores = _ruled(logits[: len(guess)], begun, marks, allow_repeats=allow_repeats)
     total = 0.0
     for at, (token, row) in enumerate(zip(guess, scores, strict=True)):
         if row.argmax() != token:

@@ -273,6 +273,21 @@ def _attend(asked: Any, keys: Any, values: Any, length: int, weights: Any, out: 
 
 
 @_jit
+def _split(x: Any, heads: int) -> Any:
+    """Return (places, width) as (heads, places, head)."""
+    return x.reshape(len(x), heads, x.shape[1] // heads).transpose((1, 0, 2))
+
+
+@_jit
+def _look(asked: Any, keys: Any, values: Any, places: int, weights: Any, out: Any) -> None:
+    """Write what all heads see of so many places; see `_attend`. Keys: (heads, places, head)."""
+    head = keys.shape[2]
+    for number in range(len(keys)):
+        a, b = number * head, (number + 1) * head
+        _attend(asked[a:b], keys[number], values[number], places, weights, out[a:b])
+
+
+@_jit
 def _add(x: Any, more: Any) -> None:
     for token in range(len(x)):
         for k in range(x.shape[1]):
@@ -318,26 +333,18 @@ def _decode(
                 keys[rows[token], at[token], k] = asked[token, width + k]
                 values[rows[token], at[token], k] = asked[token, 2 * width + k]
         for token in range(many):
-            row = rows[token]
-            for number in range(heads):
-                a, b = number * head, (number + 1) * head
-                _attend(
-                    asked[token, a:b], keys[row, :, a:b], values[row, :, a:b], at[token] + 1,
-                    weights, seen[token, a:b],
-                )  # fmt: skip
+            places, row = at[token] + 1, rows[token]
+            _look(asked[token, :width], _split(keys[row], heads), _split(values[row], heads),
+                  places, weights, seen[token])  # fmt: skip
         _multiply(layers.answered, layer, seen, product)
         _add(x, product)
         _normed(x, layers.norms[layer, 1], normed)
         _multiply(layers.heard, layer, normed, product)
         for token in range(many):
-            for number in range(heads):
-                a, b = number * head, (number + 1) * head
-                for k in range(a, b):
-                    product[token, k] *= scale
-                _attend(
-                    product[token, a:b], sound.keys[layer, number], sound.values[layer, number],
-                    sound.keys.shape[2], weights, seen[token, a:b],
-                )  # fmt: skip
+            for k in range(width):
+                product[token, k] *= scale
+            _look(product[token], sound.keys[layer], sound.values[layer], sound.keys.shape[2],
+                  weights, seen[token])  # fmt: skip
         _multiply(layers.told, layer, seen, product)
         _add(x, product)
         _normed(x, layers.norms[layer, 2], normed)
