@@ -66,7 +66,7 @@ class Sound(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What was written: keys and values [layers, hypotheses, positions, width]."""
+    """What was written: keys and values [layers, hypotheses, heads, positions, head]."""
 
     keys: Floats
     values: Floats
@@ -76,7 +76,7 @@ class Memory(NamedTuple):
         if (hypotheses == np.arange(len(hypotheses))).all():
             return self
         for held in self:
-            held[:, : len(hypotheses), :length] = held[:, hypotheses, :length]
+            held[:, : len(hypotheses), :, :length] = held[:, hypotheses, :, :length]
         return self
 
 
@@ -108,7 +108,8 @@ class TextDecoder:
 
     def memory(self, hypotheses: int, positions: int) -> Memory:
         """Return room for texts of so many tokens."""
-        shape = len(self._layers.norms), hypotheses, positions, self.width
+        head = self.width // self._heads
+        shape = len(self._layers.norms), hypotheses, self._heads, positions, head
         return Memory(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
 
     def read(self, tokens: NDArray[np.int64], sound: Sound, memory: Memory) -> Floats:
@@ -139,7 +140,7 @@ class TextDecoder:
         sound: Sound, memory: Memory,
     ) -> Floats:  # fmt: skip
         out = np.empty((len(tokens), self._layers.words.rows.shape[1]), np.float32)
-        _decode(self._layers, self._heads, tokens, rows, at, sound, memory, out)
+        _decode(self._layers, tokens, rows, at, sound, memory, out)
         return out
 
 
@@ -273,12 +274,6 @@ def _attend(asked: Any, keys: Any, values: Any, length: int, weights: Any, out: 
 
 
 @_jit
-def _split(x: Any, heads: int) -> Any:
-    """Return (places, width) as (heads, places, head)."""
-    return x.reshape(len(x), heads, x.shape[1] // heads).transpose((1, 0, 2))
-
-
-@_jit
 def _look(asked: Any, keys: Any, values: Any, places: int, weights: Any, out: Any) -> None:
     """Write what all heads see of so many places; see `_attend`. Keys: (heads, places, head)."""
     head = keys.shape[2]
@@ -296,13 +291,12 @@ def _add(x: Any, more: Any) -> None:
 
 @_jit
 def _decode(
-    layers: Any, heads: int, tokens: Any, rows: Any, at: Any, sound: Any, memory: Any, out: Any
+    layers: Any, tokens: Any, rows: Any, at: Any, sound: Any, memory: Any, out: Any
 ) -> None:
     """Write the logits after each token.
 
     Args:
         layers: Weights.
-        heads: Of a layer.
         tokens: Those of one hypothesis must come in order.
         rows: The hypothesis of each.
         at: The position of each.
@@ -310,14 +304,13 @@ def _decode(
         memory: Of all hypotheses; is written.
         out: (tokens, vocabulary).
     """
-    many, width = len(tokens), layers.places.shape[1]
-    head = width // heads
+    many, width, head = len(tokens), layers.places.shape[1], memory.keys.shape[4]
     scale = np.float32(1) / np.sqrt(np.float32(head))
     x, normed = np.empty((many, width), np.float32), np.empty((many, width), np.float32)
     asked = np.empty((many, 3 * width), np.float32)
     seen, product = np.empty_like(x), np.empty_like(x)
     wide = np.empty((many, layers.wide.rows.shape[1]), np.float32)
-    weights = np.empty(max(sound.keys.shape[2], memory.keys.shape[2]), np.float32)
+    weights = np.empty(max(sound.keys.shape[2], memory.keys.shape[3]), np.float32)
     for token in range(many):
         word = layers.words.rows[0, tokens[token]]
         factor = layers.words.scales[0, tokens[token]]
@@ -328,14 +321,14 @@ def _decode(
         _normed(x, layers.norms[layer, 0], normed)
         _multiply(layers.asked, layer, normed, asked)
         for token in range(many):
+            row, place = rows[token], at[token]
             for k in range(width):
                 asked[token, k] *= scale
-                keys[rows[token], at[token], k] = asked[token, width + k]
-                values[rows[token], at[token], k] = asked[token, 2 * width + k]
+                keys[row, k // head, place, k % head] = asked[token, width + k]
+                values[row, k // head, place, k % head] = asked[token, 2 * width + k]
         for token in range(many):
-            places, row = at[token] + 1, rows[token]
-            _look(asked[token, :width], _split(keys[row], heads), _split(values[row], heads),
-                  places, weights, seen[token])  # fmt: skip
+            row = rows[token]
+            _look(asked[token, :width], keys[row], values[row], at[token] + 1, weights, seen[token])
         _multiply(layers.answered, layer, seen, product)
         _add(x, product)
         _normed(x, layers.norms[layer, 1], normed)

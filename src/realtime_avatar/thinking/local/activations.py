@@ -120,5 +120,6 @@ def normed(own: Any, x: Any, tokens: int, norm: Any, least: float) -> None:
 def plain(own: Any, x: Any, tokens: int, width: int) -> None:
     """Make bytes of tokens as they are."""
     for token in range(tokens):
-        own.row[:width] = x[token, :width]
+        for at in range(width):
+            own.row[at] = x[token, at]
         _bytes(own, token, width)

@@ -154,7 +154,8 @@ def _ask(
         at = past + token
         cosines, sines = weights.cosines[at], weights.sines[at]
         _turned(asking, cosines, sines, shape.interleaved, own.queries[query])
-        own.queries[query] *= times
+        for number in range(size):
+            own.queries[query, number] *= times
 
 
 @_jit
@@ -219,4 +220,5 @@ def attend(
             )  # fmt: skip
         for query in range(count):
             token, head = (first + query) // each, group * each + (first + query) % each
-            bench.seen[token, head * size : head * size + size] = seen[query, :size]
+            for number in range(size):
+                bench.seen[token, head * size + number] = seen[query, number]

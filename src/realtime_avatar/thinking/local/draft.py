@@ -24,7 +24,7 @@ from realtime_avatar.thinking.local.kernels import (
     Shape,
     Weights,
     counters,
-    layer,
+    layers,
     products,
 )
 from realtime_avatar.thinking.local.memory import Memory
@@ -140,7 +140,7 @@ class Draft:
                 fc, 2 * shape.width, shape.width, _NONE, shape.least, self._both, count, own,
                 bench.counters, PHASES, bench.x,
             )  # fmt: skip
-            layer(shape, self._weights, 0, bench, own, keys, values, past, count, 0)
+            layers(shape, self._weights, bench, own, keys, values, past, count)
             products(
                 head, shape.width, self._head.rows, self._norms["out"], shape.least, last, 1, own,
                 bench.counters, PHASES + 1, self._logits,

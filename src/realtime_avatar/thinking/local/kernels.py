@@ -27,7 +27,7 @@ PHASES: Final = 5
 
 Q, K, V, O, GATE, UP, DOWN = range(7)  # matrices of a layer  # noqa: E741
 
-_ASK, _ANSWER, _WIDEN, _NARROW = range(4)  # kinds of a layer's products
+_ASK, _ATTEND, _ANSWER, _WIDEN, _NARROW = range(PHASES)  # in their order; all but one multiply
 _PIECE: Final = 4  # panels of rows that a thread takes at once
 _NARROW_PIECE: Final = 2  # of those that are several times as wide
 _jit: Any = cast("Any", numba).njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
@@ -192,7 +192,7 @@ def _compute(
 ) -> None:
     """Compute a piece of so many panels from the first on; it comes out in `own.out`."""
     asking, asked = shape.heads * shape.head, shape.shared * shape.head
-    at, step = own.out.ctypes.data, own.out.strides[1]
+    at, step = np.intp(own.out.ctypes.data), own.out.strides[1]
     for panel in range(first, first + panels):
         row = panel * ROWS
         if kind == _ASK:
@@ -211,7 +211,7 @@ def _compute(
         elif kind == _WIDEN:
             up = own.out[panel - first + panels]
             _panel(where[GATE], shape.width, panel, own, tokens, at, step)
-            _panel(where[UP], shape.width, panel, own, tokens, up.ctypes.data, step)
+            _panel(where[UP], shape.width, panel, own, tokens, np.intp(up.ctypes.data), step)
             out = own.out[panel - first]
             for token in range(tokens):
                 for lane in range(ROWS):
@@ -239,10 +239,11 @@ def _write(kind: int, bench: Any, own: Any, first: int, panels: int, tokens: int
 
 @_jit
 def _multiply(
-    kind: int, shape: Any, weights: Any, number: int, bench: Any, own: Any, tokens: int,
-    phase: int,
-) -> None:  # fmt: skip
-    """Take part in multiplying a layer's matrices, of some kind, with all tokens."""
+    shape: Any, weights: Any, number: int, bench: Any, own: Any, tokens: int, phase: int
+) -> None:
+    """Take part in multiplying a layer's matrices, of the phase's kind, with all tokens."""
+    # Told as an argument, each kind would be compiled by itself.
+    kind = phase % PHASES
     where, norms, bias = weights.where[number], weights.norms[number], weights.biases[number]
     each, rows = _PIECE, shape.width
     if kind == _ASK:
@@ -268,45 +269,33 @@ def _multiply(
 
 
 @_jit
-def layer(
-    shape: Any, weights: Any, number: int, bench: Any, own: Any, keys: Any, values: Any,
-    past: int, tokens: int, phase: int,
-) -> None:  # fmt: skip
-    """Take part in one layer's work; return when it is done.
+def layers(
+    shape: Any, weights: Any, bench: Any, own: Any, keys: Any, values: Any, past: int, tokens: int
+) -> None:
+    """Take part in all layers' work; return when it is done.
 
     Args:
         shape: Of the transformer.
         weights: Of it.
-        number: Of the layer.
         bench: Of the pass; `x` is changed.
         own: Of this thread.
         keys: Of all layers; see `attention.attend`. Those of the tokens are written.
         values: Alike.
         past: Tokens before these.
         tokens: How many, at most `MOST`.
-        phase: The first of the layer's `PHASES`.
     """
     counters = bench.counters
-    _multiply(_ASK, shape, weights, number, bench, own, tokens, phase)
-    piece = take(counters, phase + 1, shape.shared)
-    while piece >= 0:
-        attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
-        done(counters, phase + 1)
-        piece = take(counters, phase + 1, shape.shared)
-    join(counters, phase + 1, shape.shared)
-    _multiply(_ANSWER, shape, weights, number, bench, own, tokens, phase + 2)
-    _multiply(_WIDEN, shape, weights, number, bench, own, tokens, phase + 3)
-    _multiply(_NARROW, shape, weights, number, bench, own, tokens, phase + 4)
-
-
-@_jit
-def layers(
-    shape: Any, weights: Any, bench: Any, own: Any, keys: Any, values: Any, past: int, tokens: int
-) -> None:
-    """Take part in all layers' work; see `layer`."""
-    for number in range(shape.layers):
-        phase = number * PHASES
-        layer(shape, weights, number, bench, own, keys, values, past, tokens, phase)
+    for phase in range(shape.layers * PHASES):
+        number = phase // PHASES
+        if phase % PHASES != _ATTEND:
+            _multiply(shape, weights, number, bench, own, tokens, phase)
+            continue
+        piece = take(counters, phase, shape.shared)
+        while piece >= 0:
+            attend(shape, weights, bench, own, keys[number], values[number], piece, past, tokens)
+            done(counters, phase)
+            piece = take(counters, phase, shape.shared)
+        join(counters, phase, shape.shared)
 
 
 @_jit
@@ -341,7 +330,7 @@ def products(
             ready = True
         first = piece * PANELS
         some = min(PANELS, panels - first)
-        at, step = own.out.ctypes.data, own.out.strides[1]
+        at, step = np.intp(own.out.ctypes.data), own.out.strides[1]
         for panel in range(first, first + some):
             _panel(place, width, panel, own, tokens, at, step)
             at += own.out.strides[0]

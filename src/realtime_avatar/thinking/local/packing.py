@@ -171,7 +171,9 @@ def _pack_6(raw: Any, kind: int, halves: Any, out: Any, scales: Any) -> None:
                 if kind == Q6_K:
                     scale = _scale_6(raw[row], halves, 2 * block + half)
                 else:
-                    scale = np.abs(part).max() / 31
+                    for at in range(16):
+                        scale = max(scale, abs(part[at]))
+                    scale /= np.float32(31)
                 scales[half, panel, block, lane] = scale
                 for at in range(16):
                     value = np.uint8(32)
@@ -193,7 +195,8 @@ def _unpack(raw: Any, kind: int, halves: Any, out: Any) -> None:
                     out[row, block * 32 + number] = scale * weights[number] + least
             else:
                 _numbers(raw[row], kind, halves, block, numbers)
-                out[row, block * 32 : block * 32 + 32] = numbers
+                for number in range(32):
+                    out[row, block * 32 + number] = numbers[number]
 
 
 _FOUR: Final = {Q4_0, Q4_1, Q4_K}
