@@ -1,6 +1,8 @@
 """The voices on real weights."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import aclosing
 from typing import Any
 
 import anyio
@@ -17,6 +19,7 @@ from realtime_avatar.media.audio import join
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.hibari import Hibari
 from realtime_avatar.voice.kokoro import Kokoro
+from realtime_avatar.voice.speech import Part
 from streams import collect, stream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.weights]
@@ -147,6 +150,27 @@ async def test_kokoro_says_all_of_it(kokoro: Kokoro, hibari: Hibari, language: s
     assert abs(level(whole) + 20) < 4  # as loud as the other voices
 
 
+async def test_kokoro_is_heard_before_all_of_a_clause_is_computed(
+    kokoro: Kokoro, monkeypatch: pytest.MonkeyPatch
+):
+    text = "The highest mountain in the whole wide world stands there."
+    made, parts = list[Part](), kokoro.parts
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[Part]:
+        for part in parts(*arguments, **options):
+            made.append(part)
+            yield part
+
+    async with kokoro.open() as voice, aclosing(voice.speak(stream([text]))) as sound:
+        monkeypatch.setattr(kokoro, "parts", watched)
+        first = await anext(sound)
+        (begun,) = made
+        whole = check([first, *[audio async for audio in sound]], text)
+    assert begun.words
+    assert len(begun.wave) < 0.6 * max(len(part.wave) for part in made)
+    assert 2.5 < whole.seconds < 4.5
+
+
 async def test_hibari_is_as_loud(hibari: Hibari):
     assert abs(level(join(await say(hibari, TEXTS["en"]))) + 20) < 4
 
@@ -177,18 +201,18 @@ async def test_kokoro_is_stopped_in_the_middle_of_a_clause(
 ):
     ends: list[str] = []
     begun = threading.Event()
-    run = kokoro._run
+    parts = kokoro.parts
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **options: Any) -> Any:
         begun.set()
         try:
-            return run(*arguments)
+            yield from parts(*arguments, **options)
         except Exception as error:
             ends.append(str(error))
             raise
 
-    monkeypatch.setattr(kokoro, "_run", watched)
     async with kokoro.open() as voice:
+        monkeypatch.setattr(kokoro, "parts", watched)
 
         async def listen() -> None:
             await collect(voice.speak(stream(["One rather long clause takes quite some time."])))

@@ -60,10 +60,10 @@ def test_it_says_what_onnx_runtime_says(
 ) -> None:
     mine = Generator(model, DURATIONS, threads)
     try:
-        wave, durations = mine.run(inputs, options())
+        ((wave, durations),) = mine.run(inputs, options())
     finally:
         mine.close()
-    reference, expected = OnnxSynthesiser(model, threads).run(inputs, options())
+    ((reference, expected),) = OnnxSynthesiser(model, threads).run(inputs, options())
     assert np.array_equal(durations, expected)
     assert wave.shape == reference.shape
     # Bytes of one go into sums that are bytes again, 48 times: a sample is not the same one.
@@ -76,9 +76,10 @@ def test_silence_around_what_is_said_is_left_out(
 ) -> None:
     mine = Generator(model, DURATIONS, 2)
     try:
-        whole, all_of_it = mine.run(inputs, options())
+        ((whole, all_of_it),) = mine.run(inputs, options())
         symbols = inputs["tokens"].shape[1] - 2
-        wave, durations = mine.run(inputs, options(), range(1, symbols))  # but for the full stop
+        said = range(1, symbols)  # but for the full stop
+        ((wave, durations),) = mine.run(inputs, options(), said)
     finally:
         mine.close()
     left_out = all_of_it - durations
@@ -93,6 +94,31 @@ def test_silence_around_what_is_said_is_left_out(
     before, after = envelope(whole[begin : begin + len(wave)]), envelope(wave)
     assert np.corrcoef(before, after)[0, 1] > 0.95  # as long, and in the same place
     assert after[:2].max() < 0.02 > after[-2:].max()  # nothing of it is missing
+
+
+def test_parts_by_the_voices_statistics_are_the_whole(
+    model: bytes, inputs: dict[str, NDArray[Any]]
+) -> None:
+    mine = Generator(model, DURATIONS, 2)
+    try:
+        voice = mine.unknown()
+        ((own, _),) = mine.run(inputs, options(), voice=voice, cuts=lambda _: [40])  # not yet
+        ((whole, _),) = mine.run(inputs, options(), voice=voice)
+        cuts = [40, 75]
+        parts = list(mine.run(inputs, options(), voice=voice, cuts=lambda _: cuts))
+    finally:
+        mine.close()
+    assert [len(wave) for wave, _ in parts] == [40 * FRAME, 75 * FRAME, len(whole)]
+    joined = parts[-1][0]
+    for wave, durations in parts:
+        assert np.array_equal(wave, joined[: len(wave)])  # what was heard does not change
+        assert durations.sum() * FRAME == len(whole)
+    # The measured utterance by its own statistics; bytes have another scale in each part.
+    assert np.corrcoef(own, whole)[0, 1] > 0.97
+    assert np.corrcoef(joined, whole)[0, 1] > 0.97
+    for cut in cuts:
+        near = slice(cut * FRAME - 240, cut * FRAME + 240)
+        assert np.corrcoef(joined[near], whole[near])[0, 1] > 0.9
 
 
 def test_it_stops_between_two_blocks_and_goes_on_with_the_next(
@@ -113,11 +139,11 @@ def test_it_stops_between_two_blocks_and_goes_on_with_the_next(
         kept, mine._noise = mine._noise, Noise()
         began = time.perf_counter()
         with pytest.raises(InterruptedError):
-            mine.run(inputs, run)
+            list(mine.run(inputs, run))
         stopped = time.perf_counter() - began
         mine._noise = kept
         began = time.perf_counter()
-        wave, _ = mine.run(inputs, options())
+        ((wave, _),) = mine.run(inputs, options())
         assert len(wave) > 24_000
         assert stopped < time.perf_counter() - began
     finally:

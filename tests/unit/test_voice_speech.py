@@ -1,17 +1,17 @@
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, cast
 
 import anyio
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join
 from realtime_avatar.voice.clauses import Clause, Pace
 from realtime_avatar.voice.delivery import FRAME, RATE
 from realtime_avatar.voice.reading import Reader, Utterance
-from realtime_avatar.voice.speech import Session
+from realtime_avatar.voice.speech import Part, Say, Session
 from virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -38,10 +38,10 @@ class Spelling:
         return [Utterance("a" * len(words), pieces, clause.ending)]
 
 
-async def say(utterance: Utterance) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+async def say(utterance: Utterance, _ahead: float) -> AsyncGenerator[Part]:
     durations = np.full(len(utterance.symbols) + 2, WORD, np.int64)
     time = np.arange(int(durations.sum()) * FRAME) / RATE
-    return (0.2 * np.sin(2 * np.pi * 150 * time)).astype(np.float32), durations
+    yield Part((0.2 * np.sin(2 * np.pi * 150 * time)).astype(np.float32), durations)
 
 
 async def test_a_beginning_that_makes_no_sound_is_not_said_twice() -> None:
@@ -92,3 +92,41 @@ async def test_a_text_that_comes_fast_is_begun_with_before_its_first_clause_is_w
 async def test_a_text_that_comes_slowly_is_said_by_whole_clauses() -> None:
     slow, plain = await spoken(0.3), await spoken(0.3, eager=0)
     assert slow[:3] == plain[:3]
+
+
+async def test_an_utterance_is_heard_as_far_as_it_is_known_and_nothing_twice() -> None:
+    told = list[float]()
+
+    async def in_parts(utterance: Utterance, ahead: float) -> AsyncGenerator[Part]:
+        told.append(ahead)
+        async with aclosing(say(utterance, ahead)) as whole:
+            (part,) = [part async for part in whole]
+        # Words of 12 frames after a silence of 12: six whole words are in 84 frames.
+        if len(utterance.pieces) > 6:
+            await anyio.sleep(0.2)
+            yield Part(part.wave[: 84 * FRAME], part.durations, 6)
+            await anyio.sleep(0.5)
+        yield part
+
+    async def text() -> AsyncGenerator[str]:
+        yield TEXT
+
+    async def heard(say: Say) -> tuple[list[float], Audio]:
+        session = Session(cast("Reader", Spelling()), say, Pace(hurry=200), 0.2 / 2**0.5)
+        times, chunks = list[float](), list[Audio]()
+        begun = anyio.current_time()
+        async for chunk in session.speak(text()):
+            times.append(anyio.current_time() - begun)
+            chunks.append(chunk)
+        return times, join(chunks)
+
+    times, parts = await heard(in_parts)
+    _, whole = await heard(say)
+    assert times[0] == pytest.approx(0.2)
+    assert times[-1] == pytest.approx(0.7)
+    assert parts.text == whole.text == TEXT + " "
+    assert parts.samples == whole.samples
+    assert np.abs(parts.pcm.astype(int) - whole.pcm).max() < 50
+    assert [one.start for one in parts.phonemes] == [one.start for one in whole.phonemes]
+    assert told[0] == 0
+    assert 0 < told[1] < whole.seconds - 0.5  # that is still to be heard of the sentence before

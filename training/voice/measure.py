@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 import realtime_avatar
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.models.store import ModelStore
+from realtime_avatar.voice.clauses import Ending
 from realtime_avatar.voice.cloning import FITTED_ON, listeners
 from realtime_avatar.voice.delivery import trimmed
 from realtime_avatar.voice.kokoro import Kokoro
 from realtime_avatar.voice.kokoro_model import run_options
 from realtime_avatar.voice.pitch import pitches
+from realtime_avatar.voice.reading import Utterance
 from realtime_avatar.voice.style_space import HALF, Pack, StyleSpace
 
 OUT = Path(realtime_avatar.__file__).parent / "voice" / "data" / "matching.npz"
@@ -45,11 +47,12 @@ def main() -> None:
     heard = {name: [] for name in encoders}
 
     def hear(point: NDArray[np.float64], pack: Pack, sentence: int) -> None:
-        wave, _ = kokoro._run(read[sentence % len(read)], pack, "", run_options())
+        said = Utterance(read[sentence % len(read)], (), Ending.SENTENCE)
+        (part,) = kokoro.parts(pack, said, run_options())
         points.append(point)
         for name, encoder in encoders.items():
-            heard[name].append(encoder.embed(trimmed(wave)))
-        high.append(np.median(np.log(pitches(trimmed(wave)))))
+            heard[name].append(encoder.embed(trimmed(part.wave)))
+        high.append(np.median(np.log(pitches(trimmed(part.wave)))))
 
     for index, name in enumerate(names):
         hear(stock[index], packs[name], index)

@@ -102,6 +102,8 @@ class Delivery:
                 all of them, and the end of it, if None.
         """
         first, last = _bounds(wave)
+        if until is not None:
+            last = len(wave)  # a pause may follow, which is not over
         starts = np.concatenate(([0], np.cumsum(durations))) * FRAME - _LATE - first
         seam = self._seam or _Seam(0, self._gain(wave), np.zeros(0, np.float32))
         gain = min(seam.gain, _PEAK / max(float(np.abs(wave).max()), 1e-6))
@@ -193,12 +195,14 @@ class _Seam:
         if size < 2 * _FADE:
             return near
         after = self.after[:size]
+        least = 1e-3 * float(np.linalg.norm(after))
 
         def likeness(at: int) -> float:
             part = sound[at : at + size]
             if len(part) < size:
                 return -1.0
-            return float(after @ part) / float(np.linalg.norm(part) + 1e-6)
+            apart = abs(at - near) / _SEAM  # of places as alike, the nearest
+            return float(after @ part) / float(np.linalg.norm(part) + 1e-6) - least * apart
 
         at = max(range(max(near - _SEAM, 0), near + _SEAM + 1, 4), key=likeness)
         fade = np.sin(np.linspace(0, np.pi / 2, size, dtype=np.float32)) ** 2

@@ -24,7 +24,7 @@ from realtime_avatar.voice.clauses import Pace
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import Phonemiser, Spoken, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
-from realtime_avatar.voice.speech import Session
+from realtime_avatar.voice.speech import Part, Session
 
 _SPEAKER: Final = "heart"
 _DURATIONS: Final = "/Cast_32_output_0"
@@ -83,13 +83,14 @@ class Hibari:
     def close(self) -> None:
         """Nothing to let go of: the session ends with the object."""
 
-    async def _say(self, utterance: Utterance) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    async def _say(self, utterance: Utterance, _ahead: float) -> AsyncGenerator[Part]:
         try:
-            return await step(partial(self._run, utterance.symbols))
+            part = await step(partial(self._run, utterance.symbols))
         except Exception as error:
             raise EngineError("voice", f"hibari cannot say this: {error}") from error
+        yield part
 
-    def _run(self, symbols: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _run(self, symbols: str) -> Part:
         ids = [0, *(self._vocabulary[symbol] for symbol in symbols), 0]
         speed = np.array([self._options.speed], np.float32)
         *parts, durations = cast(
@@ -97,7 +98,7 @@ class Hibari:
             self._session.run(None, {"ids": np.array([ids], np.int64), "speed": speed}),
         )
         noise = np.random.default_rng(0)  # the same words sound the same
-        return self._synth(*(part[0] for part in parts), noise), durations
+        return Part(self._synth(*(part[0] for part in parts), noise), durations)
 
     def _phonemiser(self, language: str) -> Phonemiser:
         return self._romanised if language == "zh" else self._english

@@ -3,9 +3,13 @@
 They are nine tenths of its work: 48 convolutions at 800 and 4,800 moments a second, each behind
 an adaptive instance normalisation and a snake (iSTFTNet, Kaneko and others 2022; StyleTTS 2, Li
 and others 2023). The blocks of a stage know nothing of each other, so each has a core to itself.
+
+What is normalised by the statistics of its own utterance cannot be heard before all of it is
+known. A voice's are nearly the same whatever it says, so with those of another utterance of it the
+vocoder needs no more than a tenth of a second around each moment, and speaks part by part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +21,10 @@ from numpy.typing import NDArray
 from realtime_avatar.engines.runtime import onnx_session
 from realtime_avatar.voice.byte_convolution import ROWS, WIDE, Packed, convolve, packed
 from realtime_avatar.voice.delivery import FRAME
+from realtime_avatar.voice.norm_statistics import Statistics
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, narrowed, with_products
 from realtime_avatar.voice.onnx_parts import Model
+from realtime_avatar.voice.parts import REACH
 from realtime_avatar.voice.snake import quantise, snake, statistics
 
 _HERE: Final = "/decoder/decoder/generator"
@@ -95,22 +101,49 @@ class Generator:
         self._last = session((means[1],), ("audio",))
         self._workers = ThreadPoolExecutor(threads, "kokoro")
 
+    def unknown(self) -> Statistics:
+        """Return room for a voice's statistics, which the next utterance with it will fill."""
+        return {name: [] for name in self._blocks}
+
     def run(
-        self, inputs: dict[str, NDArray[Any]], run: Any, said: range | None = None
-    ) -> tuple[Array, NDArray[np.int64]]:
-        """Return wave and durations.
+        self,
+        inputs: dict[str, NDArray[Any]],
+        run: Any,
+        said: range | None = None,
+        voice: Statistics | None = None,
+        cuts: Callable[[NDArray[np.int64]], Sequence[int]] = lambda _: (),
+    ) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+        """Yield the wave as far as it is known, each time longer, and the durations of all.
 
         Args:
             inputs: Of the model.
             run: ONNX Runtime's RunOptions: where it is told to terminate.
             said: Which of the tokens are heard. Most of the silence before and after them is
                 left out, of the durations too.
+            voice: Statistics of the voice; those of the utterance if None.
+            cuts: Tells from the durations at which frames a part ends. Only a voice whose
+                statistics are known has parts.
 
         Raises:
             InterruptedError: if it was.
         """
         found = self._first.run(self._outputs, inputs, run)
         durations, (first, last) = _heard(found[0], said)
+        voice = self.unknown() if voice is None else voice
+        wave = np.empty(0, np.float32)
+        bounds = [*cuts(durations), last - first] if all(voice.values()) else [last - first]
+        for start, end in zip([0, *bounds], bounds, strict=False):
+            begin, stop = max(start - REACH, 0), min(end + REACH, last - first)
+            part = self._part(found, (first + begin, first + stop), voice, run)
+            part = part[(start - begin) * FRAME : (end - begin) * FRAME]
+            wave = np.concatenate([wave, part])
+            yield wave, durations
+
+    def _part(
+        self, found: list[NDArray[Any]], frames: tuple[int, int], voice: Statistics, run: Any
+    ) -> Array:
+        """Return the wave of some frames of what the first session found."""
+        first, last = frames
         size = found[1].shape[2] // int(found[0].sum())
         wide = _moments(found[1][:, :, first * size : last * size])
         margin = found[2].size - found[0].sum() * FRAME
@@ -126,7 +159,8 @@ class Generator:
         }
 
         def start(name: str, x: Array) -> "Future[Array]":
-            work = partial(_block, self._blocks[name], style[name], x, lambda: bool(run.terminate))
+            passes, stopped = self._blocks[name], lambda: bool(run.terminate)
+            work = partial(_block, passes, style[name], voice[name], x, stopped)
             return self._workers.submit(work)
 
         try:
@@ -138,7 +172,7 @@ class Generator:
             run.terminate = True  # the blocks that are still at work
             raise
         (wave,) = self._last.run(None, {f"{_HERE}/Div_4_output_0": stage}, run)
-        return wave, durations
+        return wave
 
     def _stage(
         self, start: Callable[[str, Array], "Future[Array]"], names: Sequence[str], x: Array
@@ -196,6 +230,7 @@ def transformed(wave: Array, basis: Array, hop: int) -> Array:
 def _block(
     passes: list[_Pass],
     style: list[tuple[Array, Array]],
+    known: list[tuple[Array, Array]],
     x: Array,
     stopped: Callable[[], bool],
 ) -> Array:
@@ -204,6 +239,8 @@ def _block(
     Args:
         passes: Of the block.
         style: Gain and shift of each pass, [channels].
+        known: Mean and variance before each, [channels]; where none are known, those found
+            become known.
         x: [time, channels]; becomes the result.
         stopped: Asked before each pass.
 
@@ -218,7 +255,9 @@ def _block(
         if stopped():
             raise InterruptedError
         source, target = (inner, x) if at % 2 else (x, inner)
-        mean, variance = statistics(source)
+        if at == len(known):
+            known.append(statistics(source))
+        mean, variance = known[at]
         factor = gain / np.sqrt(variance + np.float32(_VARIANCE))
         least, greatest = snake(source, factor, shift - mean * factor, one.alpha, curved)
         padded = room[: length + 2 * one.before + ROWS]

@@ -1,9 +1,9 @@
 """Streamed text to streamed audio: what all voices share."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from anyio import current_time
@@ -26,9 +26,27 @@ _STEADY: Final = 20
 _REFILL: Final = 0.4
 """Seconds of sound left when more of a clause is said, whole or not."""
 
-Say = Callable[[Utterance], Awaitable[tuple[NDArray[np.float32], NDArray[np.int64]]]]
-"""Synthesises: returns float32 samples at 24 kHz and the durations of the symbols in frames
-of 25 ms, with the silence before and after."""
+
+class Part(NamedTuple):
+    """An utterance as far as its sound is known.
+
+    Attributes:
+        wave: 24 kHz, shape (samples,).
+        durations: Frames of 25 ms that each symbol takes, shape (symbols + 2,), with the silence
+            before and after; of all symbols, also where the wave is shorter.
+        words: That are whole in the wave and may be heard; None: all, and it will not get longer.
+    """
+
+    wave: NDArray[np.float32]
+    durations: NDArray[np.int64]
+    words: int | None = None
+
+
+Say = Callable[[Utterance, float], AsyncGenerator[Part]]
+"""Synthesises: yields an utterance, each time longer, at last as a whole.
+
+It is told how many seconds of sound are still to be heard before it.
+"""
 
 
 class Session:
@@ -69,12 +87,16 @@ class Session:
                 if not utterances:
                     delivery.carry(clause.text)
                 for utterance in utterances:
-                    wave, durations = await self._say(utterance)
-                    until = None if clause.whole else len(utterance.pieces) - AHEAD
-                    make = partial(delivery.chunks, utterance, wave, durations, until=until)
-                    for chunk in await step(make):
-                        flow.gave(chunk)
-                        yield chunk
+                    begun = None if clause.whole else len(utterance.pieces) - AHEAD
+                    async with aclosing(self._say(utterance, flow.ahead)) as parts:
+                        async for part in parts:
+                            until = begun if part.words is None else part.words
+                            make = partial(
+                                delivery.chunks, utterance, part.wave, part.durations, until=until
+                            )
+                            for chunk in await step(make):
+                                flow.gave(chunk)
+                                yield chunk
         for chunk in delivery.finish():
             yield chunk
 
@@ -99,6 +121,13 @@ class _Flow:
         self._spoke: float | None = None  # when the first sound was given
         self._seconds = 0.0  # of sound, since
 
+    @property
+    def ahead(self) -> float:
+        """Seconds of sound that are still to be heard, had the voice begun at once."""
+        if self._spoke is None:
+            return 0.0
+        return max(self._seconds - (current_time() - self._spoke), 0.0)
+
     def wanting(self, *, midway: bool) -> bool:
         """Tell whether more should be said, though the clause is not whole.
 
@@ -109,7 +138,7 @@ class _Flow:
             midway: Whether it has begun with the clause.
         """
         now = current_time()
-        if self._spoke is not None and self._seconds - (now - self._spoke) > _REFILL:
+        if self._spoke is not None and self.ahead > _REFILL:
             return False
         least = _SWIFT if self._spoke is None else _STEADY
         fast = self._since is not None and self._letters > least * (now - self._since)
