@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,7 @@ from live import open_site
 from realtime_avatar.config import Settings, load_settings
 from realtime_avatar.dialogue.enrolment import Enrolment, Progress, read_recording
 from realtime_avatar.dialogue.ensemble import Ensemble
-from realtime_avatar.engines.ports import Speaker
+from realtime_avatar.engines.ports import Refinement, Speaker
 from realtime_avatar.engines.registry import Context, load
 from realtime_avatar.errors import ConsentError, InputError
 from realtime_avatar.identity.consent import SPOKEN, WORDING, Consent, agree
@@ -28,6 +28,7 @@ from realtime_avatar.media.read import read_audio, write_wav
 from realtime_avatar.media.resample import resample
 from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.campplus import CAMPPLUS
+from realtime_avatar.voice.kokoro import Kokoro
 from realtime_avatar.voice.speakers import DVECTOR, GE2E, DVector, Ge2e
 from streams import collect, stream
 
@@ -358,3 +359,62 @@ async def test_the_server_enrols_lists_exports_and_revokes(recordings: Path):
         assert (await http.get("/api/v1/people")).json()["voices"] == []
         assert (await http.delete("/api/v1/voices/Jack")).status_code == 422
         assert "Jack" not in (await http.get("/api/v1/options")).text
+
+
+@pytest.mark.skipif(
+    not ModelStore().has("kokoro-voices"), reason="kokoro-voices is not here: npm fetches it"
+)
+@pytest.mark.parametrize(("wrong", "refined"), [(0.05, True), (0.1, False)])
+async def test_what_is_more_alike_but_less_well_understood_is_not_kept(
+    recordings: Path, agreed: Consent, monkeypatch: pytest.MonkeyPatch, wrong: float, refined: bool
+):
+    async def search(_: Kokoro, _sample: Audio, speaker: Speaker) -> AsyncGenerator[Refinement]:
+        assert isinstance(speaker.data, np.ndarray)
+        yield Refinement(1.0, Speaker(speaker.name, speaker.data + np.float32(0.01)), 0.9)
+
+    figures = [
+        {"similarity": 0.7, "judged_similarity": 0.6, "words_wrong": 0.02},
+        {"similarity": 0.9, "judged_similarity": 0.8, "words_wrong": wrong},
+    ]
+
+    async def measured(*_: object) -> dict[str, float]:
+        return figures.pop(0)
+
+    monkeypatch.setattr(Kokoro, "refine", search)
+    monkeypatch.setattr(Enrolment, "_figures", measured)
+    async with Ensemble(load_settings()) as ensemble:
+        enrolment = Enrolment(
+            ensemble, "Ann", read_recording(recordings / "arctic_a0009.wav"), agreed
+        )
+        await run(enrolment)
+        async with aclosing(enrolment.refine()) as steps:
+            last = [step async for step in steps][-1]
+        assert last.stage == "done"
+        assert ensemble.people.load("Ann").refined == refined
+
+
+@pytest.mark.skipif(
+    not ModelStore().has("kokoro-voices"), reason="kokoro-voices is not here: npm fetches it"
+)
+async def test_how_well_a_voice_is_understood_is_told_of_its_worst_language(
+    recordings: Path, agreed: Consent, monkeypatch: pytest.MonkeyPatch
+):
+    heard = dict[str, float]()
+    misheard = Enrolment._misheard
+
+    async def watched(self: Enrolment, said: Audio, language: str) -> float:
+        heard[language] = await misheard(self, said, language)
+        return heard[language]
+
+    monkeypatch.setattr(Enrolment, "_misheard", watched)
+    async with Ensemble(load_settings()) as ensemble:
+        sample = read_recording(recordings / "arctic_a0009.wav")
+        enrolment = Enrolment(ensemble, "Ann", sample, agreed)
+        (*_, last) = await run(enrolment)
+        assert last.voice is not None
+        engine, _ = await ensemble.voice("en", last.voice.engine)
+        ge2e, judge = await enrolment._encoder(), await enrolment._judge()
+        figures = await enrolment._figures(engine, last.voice.speaker, ge2e, judge)
+    assert set(heard) == {"en", "zh", "es"}
+    assert figures["words_wrong"] == round(max(heard.values()), 3) < 0.2
+    assert figures["judged_similarity"] > 0.5

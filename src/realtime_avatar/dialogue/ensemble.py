@@ -221,17 +221,23 @@ class Ensemble:
                     tasks.start_soon(self._tools.connect)
                 for kind in kinds:
                     if kind == "voice":
-                        tasks.start_soon(self._voice, language or self.settings.languages[0])
+                        tasks.start_soon(self.warm_voice, language or self.settings.languages[0])
                         continue
                     for name in self.settings.chosen(kind):
                         tasks.start_soon(self._get, kind, name)
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    async def _voice(self, language: str) -> None:
-        engine, speaker = await self.voice(language)
+    async def warm_voice(self, language: str, wish: str = "") -> None:
+        """Load what a voice reads a language with, and measure it, before somebody waits for it.
+
+        Args:
+            language: That will be spoken.
+            wish: See `voice`.
+        """
+        engine, speaker = await self.voice(language, wish)
         async with engine.open(language=language, speaker=speaker):
-            pass  # what it reads the language with is loaded now
+            pass
 
     async def _get(self, kind: Kind, name: str) -> Any:
         key = (kind, name)

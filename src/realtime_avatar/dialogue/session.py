@@ -1,7 +1,7 @@
 """A live conversation: it listens, answers aloud, and lets itself be interrupted."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from secrets import token_urlsafe
 from typing import Final, Literal
 
@@ -364,11 +364,13 @@ class Session:
             self._answering.cite(found)
 
     async def _warm(self) -> None:
-        """Have the chat read who it is before somebody waits for it."""
+        """Have the chat read who it is, and the voice get ready, before somebody waits for them."""
         try:
             await self._chats.get(self._possible[0])
         except AvatarError as error:
             self._report(error)
+        with suppress(AvatarError):  # told when it is to speak
+            await self._ensemble.warm_voice(self._possible[0], self._voice)
 
     # What the page is told, and what the face shows.
 
@@ -422,8 +424,7 @@ async def open_session(
         ensemble: The engines.
         rig: The avatar's portrait, enrolled by the ensemble's face.
         language: To keep to, ISO 639-1; empty: as the settings say.
-        voice: "engine:speaker", used for the languages that it speaks; empty: as the
-            settings say.
+        voice: "engine:speaker", for the languages that it speaks; empty: as the settings say.
         history: What was said before, if an earlier conversation goes on.
         record: Keeps what is said; by default nobody does.
         persona: Who the avatar is; by default as the settings say.
@@ -432,8 +433,7 @@ async def open_session(
         ConfigError: for a language or a voice that is not known.
         AvatarError: if an engine cannot be loaded.
     """
-    settings = ensemble.settings
-    language = language or settings.language
+    settings, language = ensemble.settings, language or ensemble.settings.language
     if language:
         settings.voice_for(language)
     echo = Echo()

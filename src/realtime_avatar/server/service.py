@@ -188,7 +188,7 @@ async def _speakable(ensemble: Ensemble) -> Settings:
     settings, spoken = ensemble.settings, list[str]()
     for language in settings.possible:
         try:
-            await ensemble.voice(language)
+            await ensemble.warm_voice(language)
             spoken.append(language)
         except ModelMissing as error:
             if language == settings.possible[-1] and not spoken:

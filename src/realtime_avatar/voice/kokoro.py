@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from math import inf
 from pathlib import Path
 from threading import Lock
@@ -26,6 +27,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
+from realtime_avatar.voice.accent import accent
 from realtime_avatar.voice.clauses import Ending, Pace
 from realtime_avatar.voice.cloning import Cloner, listeners
 from realtime_avatar.voice.delivery import FRAME, RATE, trimmed
@@ -81,6 +83,7 @@ class Kokoro:
         self._store = context.store
         self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
+        self._accents = dict[str, Pack | None]()
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
         self._synthesiser = synthesiser(file, context.threads)
         self._statistics, self._kept = dict[bytes, Statistics](), KeptStatistics(file)
@@ -112,7 +115,7 @@ class Kokoro:
         name = speaker.name if speaker else _DEFAULTS[language]
         british = False  # a learned voice that is called Bob need not be
         if speaker and speaker.data is not None:
-            pack = _checked(speaker)
+            pack = await step(partial(self._accented, _checked(speaker), language))
         else:
             pack = await step(partial(self._mixed, self._parts(name, asked=speaker is not None)))
             british = name.startswith("b")
@@ -245,7 +248,7 @@ class Kokoro:
             pack: The voice.
             keep: Whether they may be kept on disk.
         """
-        voice = pack.tobytes()
+        voice = sha256(pack.tobytes()).digest()
         if voice not in self._statistics:
             room = self._synthesiser.unknown()
             if room and not (keep and await step(partial(self._kept.restore, voice, room))):
@@ -278,6 +281,13 @@ class Kokoro:
                 known = ", ".join(self.speakers)
                 raise ConfigError(f"kokoro has no speaker {part!r}; it has: {known}")
         return parts
+
+    def _accented(self, pack: Pack, language: str) -> Pack:
+        """Return a learned voice as it speaks a language."""
+        if language not in self._accents:
+            self._accents[language] = accent(language, self.speakers, self._pack)
+        added = self._accents[language]
+        return pack if added is None else pack + added
 
     def _mixed(self, parts: list[tuple[str, float]]) -> Pack:
         whole = sum(share for _, share in parts)
