@@ -41,6 +41,9 @@ _SAME: Final = {GE2E: 0.7, CAMPPLUS: 0.45}
 """Cosine from which the spoken consent and the sample are one speaker's. Two seconds of one
 recording against the rest of it: 0.75 to 0.91, by CAM++ 0.52 to 0.85; of three people against
 one another: below 0.5, and 0.23. Of Kokoro's stock voices 8% and 3% of the pairs pass for one."""
+_GAIN: Final = 0.05
+"""Of likeness by the second encoder, that a search must bring: it hears ten seconds, and the same
+voice saying other words is up to that much more or less alike."""
 _WRONG: Final = 0.06  # of the words or characters of any language, that may be misheard
 _UNSEEN: Final = {
     "en": (
@@ -165,8 +168,8 @@ class Enrolment:
             return  # withdrawn meanwhile
         if best is not None:
             figures = await self._figures(engine, best, ge2e, judge)
-            more_alike = figures["judged_similarity"] > voice.figures["judged_similarity"]
-            if more_alike and figures["words_wrong"] <= max(voice.figures["words_wrong"], _WRONG):
+            gain = figures["judged_similarity"] - voice.figures["judged_similarity"]
+            if gain > _GAIN and figures["words_wrong"] <= max(voice.figures["words_wrong"], _WRONG):
                 figures = voice.figures | figures
                 voice = replace(voice, style=best.data, refined=True, figures=figures)
         await self._keep(voice)
