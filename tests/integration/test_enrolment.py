@@ -364,7 +364,7 @@ async def test_the_server_enrols_lists_exports_and_revokes(recordings: Path):
 @pytest.mark.skipif(
     not ModelStore().has("kokoro-voices"), reason="kokoro-voices is not here: npm fetches it"
 )
-@pytest.mark.parametrize(("wrong", "refined"), [(0.05, True), (0.1, False)])
+@pytest.mark.parametrize(("wrong", "refined"), [(0.02, True), (0.03, False)])
 async def test_what_is_more_alike_but_less_well_understood_is_not_kept(
     recordings: Path, agreed: Consent, monkeypatch: pytest.MonkeyPatch, wrong: float, refined: bool
 ):
@@ -396,7 +396,7 @@ async def test_what_is_more_alike_but_less_well_understood_is_not_kept(
 @pytest.mark.skipif(
     not ModelStore().has("kokoro-voices"), reason="kokoro-voices is not here: npm fetches it"
 )
-async def test_how_well_a_voice_is_understood_is_told_of_its_worst_language(
+async def test_how_well_a_voice_is_understood_is_told_of_all_its_languages(
     recordings: Path, agreed: Consent, monkeypatch: pytest.MonkeyPatch
 ):
     heard = dict[str, float]()
@@ -416,5 +416,5 @@ async def test_how_well_a_voice_is_understood_is_told_of_its_worst_language(
         ge2e, judge = await enrolment._encoder(), await enrolment._judge()
         figures = await enrolment._figures(engine, last.voice.speaker, ge2e, judge)
     assert set(heard) == {"en", "zh", "es"}
-    assert figures["words_wrong"] == round(max(heard.values()), 3) < 0.2
+    assert figures["words_wrong"] == round(sum(heard.values()) / 3, 3) < 0.1
     assert figures["judged_similarity"] > 0.5

@@ -44,7 +44,6 @@ one another: below 0.5, and 0.23. Of Kokoro's stock voices 8% and 3% of the pair
 _GAIN: Final = 0.05
 """Of likeness by the second encoder, that a search must bring: it hears ten seconds, and the same
 voice saying other words is up to that much more or less alike."""
-_WRONG: Final = 0.06  # of the words or characters of any language, that may be misheard
 _UNSEEN: Final = {
     "en": (
         "The weather changed quickly, so we walked home along the river. Would you like to hear"
@@ -145,8 +144,8 @@ class Enrolment:
         """Go on from the guess to a better likeness, which takes minutes of both cores.
 
         The voice that is kept is replaced when the search has ended, the second encoder
-        agrees that it is more alike, and the recogniser understands it as well as the guess in
-        the language in which it is understood worst; a search that is left early changes nothing.
+        agrees that it is more alike, and the recogniser understands it as well as the guess, in
+        all languages that it speaks; a search that is left early changes nothing.
 
         Raises:
             ValueError: if there was no guess.
@@ -169,7 +168,7 @@ class Enrolment:
         if best is not None:
             figures = await self._figures(engine, best, ge2e, judge)
             gain = figures["judged_similarity"] - voice.figures["judged_similarity"]
-            if gain > _GAIN and figures["words_wrong"] <= max(voice.figures["words_wrong"], _WRONG):
+            if gain > _GAIN and figures["words_wrong"] <= voice.figures["words_wrong"]:
                 figures = voice.figures | figures
                 voice = replace(voice, style=best.data, refined=True, figures=figures)
         await self._keep(voice)
@@ -239,7 +238,7 @@ class Enrolment:
         return {
             "similarity": await to_thread.run_sync(partial(measure, ge2e)),
             "judged_similarity": await to_thread.run_sync(partial(measure, judge)),
-            "words_wrong": round(max(wrong), 3),
+            "words_wrong": round(sum(wrong) / len(wrong), 3),
         }
 
     async def _said(self, engine: VoiceEngine, speaker: Speaker, language: str) -> Audio:

@@ -56,6 +56,8 @@ louder than with its own, with those of other voices it was another."""
 _SOUND: Final = 63
 """Row of a pack whose sound all utterances have, short and long: what is normalised depends on it.
 Melody stays that of the utterance's own length."""
+_REMEMBERED: Final = 64
+"""Voices whose statistics are in memory, 74 kB each."""
 _FACTOR: Final = 0.4
 """What computing takes of the time that is heard, before it has been measured."""
 _PACE: Final = Pace(first=15, hurry=48, later=60, longest=240)
@@ -257,6 +259,8 @@ class Kokoro:
                 await self._next(self.parts(pack, utterance, run, statistics=room), run)
                 if keep:
                     await step(partial(self._kept.keep, voice, room))
+            if len(self._statistics) >= _REMEMBERED:
+                del self._statistics[next(iter(self._statistics))]
             self._statistics[voice] = room
         return self._statistics[voice]
 
