@@ -28,7 +28,7 @@ from realtime_avatar.dialogue.listening import (
 from realtime_avatar.dialogue.one_shot import bundled
 from realtime_avatar.engines.ports import Transcript
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.hearing.score import character_errors, word_errors
+from realtime_avatar.hearing.score import errors, word_errors
 from realtime_avatar.hearing.silero import Silero
 from realtime_avatar.hearing.smart_turn import SmartTurn
 from realtime_avatar.hearing.whisper import Whisper
@@ -171,8 +171,7 @@ async def test_the_bundled_questions(engines: Engines, language: str):
     told = await listen(engines, chunks(question))
     heard = final(told)
     assert heard.language == language
-    count = character_errors if language == "zh" else partial(word_errors, language=language)
-    assert count(QUESTIONS[language], heard.text)[0] <= 1
+    assert errors(QUESTIONS[language], heard.text, language)[0] <= 1
     assert kinds(told) == [Began, Likely, Ended]
     first, last = (0.5 + sample / RATE for sample in spoken(question))
     report(language, told, first, last)

@@ -154,7 +154,7 @@ async def test_kokoro_is_heard_before_all_of_a_clause_is_computed(
     kokoro: Kokoro, monkeypatch: pytest.MonkeyPatch
 ):
     text = "The highest mountain in the whole wide world stands there."
-    made, parts = list[Part](), kokoro.parts
+    made, parts = list[Part](), kokoro.synthesis.parts
 
     def watched(*arguments: Any, **options: Any) -> Iterator[Part]:
         for part in parts(*arguments, **options):
@@ -162,7 +162,7 @@ async def test_kokoro_is_heard_before_all_of_a_clause_is_computed(
             yield part
 
     async with kokoro.open() as voice, aclosing(voice.speak(stream([text]))) as sound:
-        monkeypatch.setattr(kokoro, "parts", watched)
+        monkeypatch.setattr(kokoro.synthesis, "parts", watched)
         first = await anext(sound)
         (begun,) = made
         whole = check([first, *[audio async for audio in sound]], text)
@@ -201,7 +201,7 @@ async def test_kokoro_is_stopped_in_the_middle_of_a_clause(
 ):
     ends: list[str] = []
     begun = threading.Event()
-    parts = kokoro.parts
+    parts = kokoro.synthesis.parts
 
     def watched(*arguments: Any, **options: Any) -> Any:
         begun.set()
@@ -212,7 +212,7 @@ async def test_kokoro_is_stopped_in_the_middle_of_a_clause(
             raise
 
     async with kokoro.open() as voice:
-        monkeypatch.setattr(kokoro, "parts", watched)
+        monkeypatch.setattr(kokoro.synthesis, "parts", watched)
 
         async def listen() -> None:
             await collect(voice.speak(stream(["One rather long clause takes quite some time."])))

@@ -14,7 +14,7 @@ from realtime_avatar.models.store import ModelStore
 from realtime_avatar.voice.byte_convolution import supported
 from realtime_avatar.voice.delivery import FRAME
 from realtime_avatar.voice.kokoro import find_voices
-from realtime_avatar.voice.kokoro_generator import Generator, fourier_basis, transformed
+from realtime_avatar.voice.kokoro_generator import Generator, Task, fourier_basis, transformed
 from realtime_avatar.voice.kokoro_model import DURATIONS, OnnxSynthesiser
 from realtime_avatar.voice.onnx_output import with_int64_output
 from realtime_avatar.voice.phonemes import vocabulary
@@ -60,10 +60,10 @@ def test_it_says_what_onnx_runtime_says(
 ) -> None:
     mine = Generator(model, DURATIONS, threads)
     try:
-        ((wave, durations),) = mine.run(inputs, options())
+        ((wave, durations),) = mine.run(Task(inputs), options())
     finally:
         mine.close()
-    ((reference, expected),) = OnnxSynthesiser(model, threads).run(inputs, options())
+    ((reference, expected),) = OnnxSynthesiser(model, threads).run(Task(inputs), options())
     assert np.array_equal(durations, expected)
     assert wave.shape == reference.shape
     # Bytes of one go into sums that are bytes again, 48 times: a sample is not the same one.
@@ -76,10 +76,10 @@ def test_silence_around_what_is_said_is_left_out(
 ) -> None:
     mine = Generator(model, DURATIONS, 2)
     try:
-        ((whole, all_of_it),) = mine.run(inputs, options())
+        ((whole, all_of_it),) = mine.run(Task(inputs), options())
         symbols = inputs["tokens"].shape[1] - 2
         said = range(1, symbols)  # but for the full stop
-        ((wave, durations),) = mine.run(inputs, options(), said)
+        ((wave, durations),) = mine.run(Task(inputs, said), options())
     finally:
         mine.close()
     left_out = all_of_it - durations
@@ -99,13 +99,17 @@ def test_silence_around_what_is_said_is_left_out(
 def test_parts_by_the_voices_statistics_are_the_whole(
     model: bytes, inputs: dict[str, NDArray[Any]]
 ) -> None:
+    cuts = [40, 75]
+
+    def ends(_: NDArray[np.int64]) -> list[int]:
+        return cuts
+
     mine = Generator(model, DURATIONS, 2)
     try:
         voice = mine.unknown()
-        ((own, _),) = mine.run(inputs, options(), voice=voice, cuts=lambda _: [40])  # not yet
-        ((whole, _),) = mine.run(inputs, options(), voice=voice)
-        cuts = [40, 75]
-        parts = list(mine.run(inputs, options(), voice=voice, cuts=lambda _: cuts))
+        ((own, _),) = mine.run(Task(inputs, voice=voice, cuts=ends), options())  # not yet
+        ((whole, _),) = mine.run(Task(inputs, voice=voice), options())
+        parts = list(mine.run(Task(inputs, voice=voice, cuts=ends), options()))
     finally:
         mine.close()
     assert [len(wave) for wave, _ in parts] == [40 * FRAME, 75 * FRAME, len(whole)]
@@ -139,11 +143,11 @@ def test_it_stops_between_two_blocks_and_goes_on_with_the_next(
         kept, mine._noise = mine._noise, Noise()
         began = time.perf_counter()
         with pytest.raises(InterruptedError):
-            list(mine.run(inputs, run))
+            list(mine.run(Task(inputs), run))
         stopped = time.perf_counter() - began
         mine._noise = kept
         began = time.perf_counter()
-        ((wave, _),) = mine.run(inputs, options())
+        ((wave, _),) = mine.run(Task(inputs), options())
         assert len(wave) > 24_000
         assert stopped < time.perf_counter() - began
     finally:

@@ -49,21 +49,21 @@ def test_statistics_are_kept_for_one_model_and_one_voice(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model = tmp_path / "model.onnx"
     model.write_bytes(b"weights")
-    KeptStatistics(model).keep(b"ann", voice(1))
+    KeptStatistics(model).keep("ann", voice(1))
 
-    def restored(name: bytes) -> Statistics | None:
+    def restored(name: str) -> Statistics | None:
         room: Statistics = {"one": [], "two": []}
         return room if KeptStatistics(model).restore(name, room) else None
 
-    found = restored(b"ann")
+    found = restored("ann")
     assert found
     for name, passes in voice(1).items():
         assert np.array_equal(np.array(found[name]), np.array(passes))
-    assert restored(b"bob") is None
+    assert restored("bob") is None
     (file,) = (tmp_path / "cache").rglob("*.npz")
     file.write_bytes(file.read_bytes()[:100])
-    assert restored(b"ann") is None  # torn: measured again
-    KeptStatistics(model).keep(b"ann", voice(1))
-    assert restored(b"ann")
+    assert restored("ann") is None  # torn: measured again
+    KeptStatistics(model).keep("ann", voice(1))
+    assert restored("ann")
     model.write_bytes(b"other weights")
-    assert restored(b"ann") is None
+    assert restored("ann") is None

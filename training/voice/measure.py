@@ -48,7 +48,7 @@ def main() -> None:
 
     def hear(point: NDArray[np.float64], pack: Pack, sentence: int) -> None:
         said = Utterance(read[sentence % len(read)], (), Ending.SENTENCE)
-        (part,) = kokoro.parts(pack, said, run_options())
+        (part,) = kokoro.synthesis.parts(pack, said, run_options())
         points.append(point)
         for name, encoder in encoders.items():
             heard[name].append(encoder.embed(trimmed(part.wave)))

@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import files
 from random import Random
 from time import perf_counter
@@ -12,7 +11,7 @@ from typing import Any
 from realtime_avatar.dialogue.conversation import last_word
 from realtime_avatar.dialogue.ensemble import Ensemble
 from realtime_avatar.engines.ports import Speaker, VoiceEngine
-from realtime_avatar.hearing.score import character_errors, word_errors
+from realtime_avatar.hearing.score import errors
 from realtime_avatar.media import Audio
 from realtime_avatar.media.audio import join
 from realtime_avatar.media.resample import resample
@@ -73,7 +72,6 @@ async def hear_back(
     sentences: Sequence[Sentence],
 ) -> HeardBack:
     """Have a voice speak, and hear what it said."""
-    score = character_errors if language == "zh" else partial(word_errors, language=language)
     found = HeardBack()
     hears = (await ensemble.recognizer()).open(languages=(language,))
     async with hears as recognizer, engine.open(language=language, speaker=speaker) as voice:
@@ -87,10 +85,10 @@ async def hear_back(
             said = join(chunks)
             found.sounds.append(said)
             heard = (await last_word(recognizer, resample(said, 16_000))).text
-            errors, count = score(sentence.get("heard", sentence["text"]), heard)
-            found.wrong, found.total = found.wrong + errors, found.total + count
-            if errors:
-                found.misheard.append({"said": sentence["text"], "heard": heard, "wrong": errors})
+            wrong, count = errors(sentence.get("heard", sentence["text"]), heard, language)
+            found.wrong, found.total = found.wrong + wrong, found.total + count
+            if wrong:
+                found.misheard.append({"said": sentence["text"], "heard": heard, "wrong": wrong})
     return found
 
 

@@ -15,7 +15,7 @@ from realtime_avatar.dialogue.one_shot import hear
 from realtime_avatar.engines.ports import RefiningVoiceEngine, Speaker, SpeechStart, VoiceEngine
 from realtime_avatar.engines.registry import engine_class, names
 from realtime_avatar.errors import ConsentError, InputError, ModelMissing
-from realtime_avatar.hearing.score import character_errors, word_errors
+from realtime_avatar.hearing.score import errors
 from realtime_avatar.identity.consent import Consent, check_spoken
 from realtime_avatar.identity.voices import EnrolledVoice, check_name
 from realtime_avatar.media import Audio
@@ -225,16 +225,16 @@ class Enrolment:
         """Return how alike and how well understood a voice is, on what nothing was fitted on."""
         sample = self._sample
         assert sample is not None
-        said = await self._said(engine, speaker, "en")
+        said = {
+            language: await self._said(engine, speaker, language)
+            for language in _UNSEEN
+            if language in engine.languages
+        }
+        wrong = [await self._misheard(sound, language) for language, sound in said.items()]
 
         def measure(encoder: Ge2e | DVector) -> float:
-            return round(similarity(encoder.embed(said), encoder.embed(sample.audio)), 3)
+            return round(similarity(encoder.embed(said["en"]), encoder.embed(sample.audio)), 3)
 
-        wrong = [await self._misheard(said, "en")]
-        for language in ("zh", "es"):
-            if language in engine.languages:
-                other = await self._said(engine, speaker, language)
-                wrong.append(await self._misheard(other, language))
         return {
             "similarity": await to_thread.run_sync(partial(measure, ge2e)),
             "judged_similarity": await to_thread.run_sync(partial(measure, judge)),
@@ -250,11 +250,7 @@ class Enrolment:
         recognizer = await self._ensemble.recognizer()
         async with recognizer.open(languages=(language,)) as session:
             heard = await last_word(session, resample(said, RATE))
-        text = _UNSEEN[language]
-        if language == "zh":
-            wrong, whole = character_errors(text, heard.text)
-        else:
-            wrong, whole = word_errors(text, heard.text, language=language)
+        wrong, whole = errors(_UNSEEN[language], heard.text, language)
         return wrong / whole
 
 

@@ -47,6 +47,13 @@ def word_errors(reference: str, heard: str, language: str = "en") -> tuple[int, 
     return _errors(reference, heard, words)
 
 
+def errors(reference: str, heard: str, language: str) -> tuple[int, int]:
+    """Return how many words are wrong, of Chinese characters, and how many there should be."""
+    if language == "zh":
+        return character_errors(reference, heard)
+    return word_errors(reference, heard, language)
+
+
 def character_errors(reference: str, heard: str) -> tuple[int, int]:
     """Return how many characters are wrong, and how many there should be.
 

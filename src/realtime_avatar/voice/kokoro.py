@@ -5,39 +5,34 @@ by part. Clauses are kept short enough that each is ready before the one before 
 """
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
-from anyio import create_task_group, current_time, sleep_forever
-from anyio.lowlevel import checkpoint
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from realtime_avatar.engines.ports import Refinement, Speaker, Voice
 from realtime_avatar.engines.registry import Context
 from realtime_avatar.engines.runtime import step
-from realtime_avatar.errors import ConfigError, EngineError, ModelMissing
+from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
 from realtime_avatar.voice.accent import accent
 from realtime_avatar.voice.clauses import Ending, Pace
 from realtime_avatar.voice.cloning import Cloner, listeners
-from realtime_avatar.voice.delivery import FRAME, RATE, trimmed
-from realtime_avatar.voice.kokoro_model import run_options, synthesiser
-from realtime_avatar.voice.norm_statistics import KeptStatistics, Statistics
-from realtime_avatar.voice.parts import REACH, cuts
-from realtime_avatar.voice.phonemes import PAUSES, Phonemiser, vocabulary
+from realtime_avatar.voice.delivery import trimmed
+from realtime_avatar.voice.kokoro_model import run_options
+from realtime_avatar.voice.kokoro_synthesis import Synthesis
+from realtime_avatar.voice.phonemes import Phonemiser, vocabulary
 from realtime_avatar.voice.reading import Reader, Utterance
-from realtime_avatar.voice.speech import Part, Session
-from realtime_avatar.voice.style_space import HALF, Pack
+from realtime_avatar.voice.speech import Session
+from realtime_avatar.voice.style_space import Pack
 
 _MODEL: Final = "kokoro-82m"
 _VOICES: Final = "kokoro-voices"
@@ -50,16 +45,6 @@ _LONGEST: Final = 510 - 2
 _PACK: Final = (510, 1, 256)
 _LEVELS: Final = {"ef_dora": 0.076, "zf_xiaoxiao": 0.15}
 """Root mean square of the default voices, measured; others lie between 0.08 and 0.17."""
-_MEASURED: Final = "wˌɛn ðə sˈʌn wʌz ʃˈInɪŋ, ðA θˈɔt əbˈWt ɐ bjˈuTəfəl ʤˈɜɹni, ʤˈʌst fɔɹ fˈʌn."
-"""What a voice says for its statistics to be measured. With 1.3 s instead of three it sounded 2 dB
-louder than with its own, with those of other voices it was another."""
-_SOUND: Final = 63
-"""Row of a pack whose sound all utterances have, short and long: what is normalised depends on it.
-Melody stays that of the utterance's own length."""
-_REMEMBERED: Final = 64
-"""Voices whose statistics are in memory, 74 kB each."""
-_FACTOR: Final = 0.4
-"""What computing takes of the time that is heard, before it has been measured."""
 _PACE: Final = Pace(first=15, hurry=48, later=60, longest=240)
 _PACES: Final = {
     "zh": replace(_PACE, subject=12, hurry=27, later=30, growth=3, word_ends=chinese.word_ends)
@@ -76,26 +61,27 @@ class KokoroOptions(BaseModel):
 
 
 class Kokoro:
-    """The engine. Its English is hibari's, its Chinese misaki's, its Spanish our own."""
+    """The engine. Its English is hibari's, its Chinese misaki's, its Spanish our own.
+
+    Attributes:
+        synthesis: Computes sound.
+    """
 
     models: ClassVar[tuple[str, ...]] = (_MODEL, _VOICES)
 
     def __init__(self, context: Context) -> None:
-        self._options = context.parse(KokoroOptions)
+        options = context.parse(KokoroOptions)
         self._store = context.store
         self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
         self._accents = dict[str, Pack | None]()
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
-        self._synthesiser = synthesiser(file, context.threads)
-        self._statistics, self._kept = dict[bytes, Statistics](), KeptStatistics(file)
-        self._factor = _FACTOR
-        self._vocabulary = vocabulary()
+        self.synthesis = Synthesis(file, context.threads, options.speed)
         self._loading = Lock()
         self._phonemisers: dict[str, Phonemiser] = {}
         self._phonemiser("en")
         warm = Utterance("həlˈO.", (), Ending.SENTENCE)
-        for _ in self.parts(self._pack(self.speakers[0]), warm, run_options()):
+        for _ in self.synthesis.parts(self._pack(self.speakers[0]), warm, run_options()):
             pass
 
     @property
@@ -127,9 +113,9 @@ class Kokoro:
             return self._phonemiser("en-gb" if wanted == "en" and british else wanted)
 
         learned = speaker is not None and speaker.data is not None
-        statistics = await self._measured(pack, keep=not learned)
-        reader = Reader(language, phonemiser, self._vocabulary, _LONGEST)
-        say = partial(self._say, pack, _LEADS.get(language, ""), statistics)
+        statistics = await self.synthesis.measured(pack, keep=not learned)
+        reader = Reader(language, phonemiser, vocabulary(), _LONGEST)
+        say = partial(self.synthesis.say, pack, _LEADS.get(language, ""), statistics)
         yield Session(reader, say, _PACES.get(language, _PACE), _LEVELS.get(name, 0.1))
 
     async def enrol(self, sample: Audio) -> Speaker:
@@ -149,7 +135,7 @@ class Kokoro:
         async def say(pack: Pack, text: str) -> Audio:
             symbols = "".join(word.symbols for word in english(text)).strip()
             utterance = Utterance(symbols, (), Ending.SENTENCE)
-            async with aclosing(self._say(pack, "", None, utterance)) as parts:
+            async with aclosing(self.synthesis.say(pack, "", None, utterance)) as parts:
                 return trimmed([part.wave async for part in parts][-1])
 
         async with aclosing(cloner.refine(sample, say)) as search:
@@ -159,110 +145,7 @@ class Kokoro:
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._synthesiser.close()
-
-    async def _say(
-        self,
-        pack: Pack,
-        lead: str,
-        statistics: Statistics | None,
-        utterance: Utterance,
-        ahead: float = 0.0,
-    ) -> AsyncGenerator[Part]:
-        """Synthesise in worker threads; cancelled at once."""
-        run, known = run_options(), 0
-        parts = self.parts(pack, utterance, run, lead=lead, statistics=statistics, ahead=ahead)
-        begun = current_time()
-        while part := await self._next(parts, run):
-            if known or part.words is None:  # a first part of several is behind what all need
-                seconds = (len(part.wave) - known) / RATE + 2 * REACH * FRAME / RATE
-                self._factor += ((current_time() - begun) / seconds - self._factor) / 2
-            known = len(part.wave)
-            yield part
-            begun = current_time()
-
-    async def _next(self, parts: Iterator[Part], run: Any) -> Part | None:
-        part, failure = None, None
-        async with create_task_group() as tasks:
-            tasks.start_soon(_terminate_when_cancelled, run)
-            try:
-                part = await step(partial(next, parts, None))
-            except Exception as error:
-                if run.terminate:
-                    await checkpoint()  # raises the cancellation that terminated it
-                failure = error
-            finally:
-                tasks.cancel_scope.cancel()
-        if failure:
-            raise EngineError("voice", f"kokoro cannot say this: {failure}") from failure
-        run.terminate = False  # for the next part
-        return part
-
-    def parts(
-        self,
-        pack: Pack,
-        utterance: Utterance,
-        run: Any,
-        *,
-        lead: str = "",
-        statistics: Statistics | None = None,
-        ahead: float = 0.0,
-    ) -> Iterator[Part]:
-        """Yield an utterance, each time longer. Blocking.
-
-        Args:
-            pack: The voice.
-            utterance: What is said.
-            run: By which it is told to terminate; see `run_options`.
-            lead: Symbols that are said before it; their sound counts as silence.
-            statistics: The voice's. If they are unknown, they are measured, and there are no parts;
-                if None, those of the utterance are taken.
-            ahead: Seconds of sound that are still to be heard before it.
-        """
-        symbols, before = utterance.symbols, len(lead) + 1
-        ids = [self._vocabulary[symbol] for symbol in lead + symbols]
-        style = pack[len(ids) - 1].copy()
-        style[:, :HALF] = pack[_SOUND, :, :HALF]
-        inputs = {
-            "tokens": np.array([[0, *ids, 0]], np.int64),
-            "style": style,
-            "speed": np.array([self._options.speed], np.float32),
-        }
-        heard = len(symbols.rstrip("".join(PAUSES)))
-        said = range(before, before + heard) if heard else None
-        words = list[int]()
-
-        def ends(durations: NDArray[np.int64]) -> list[int]:
-            bounds = np.cumsum(durations)
-            starts = [int(bounds[before - 1 + at]) for _, at in utterance.pieces]
-            words.extend(cuts(starts, int(bounds[-1]), self._factor, ahead * RATE / FRAME))
-            return [starts[word] for word in words]
-
-        for wave, durations in self._synthesiser.run(inputs, run, said, statistics, ends):
-            silence = durations[0, :before].sum(keepdims=True)
-            symbols_take = np.concatenate([silence, durations[0, before:]])
-            yield Part(wave, symbols_take, words.pop(0) if words else None)
-
-    async def _measured(self, pack: Pack, *, keep: bool) -> Statistics:
-        """Return by what a voice is normalised.
-
-        Args:
-            pack: The voice.
-            keep: Whether they may be kept on disk.
-        """
-        voice = sha256(pack.tobytes()).digest()
-        if voice not in self._statistics:
-            room = self._synthesiser.unknown()
-            if room and not (keep and await step(partial(self._kept.restore, voice, room))):
-                run = run_options()
-                utterance = Utterance(_MEASURED, (), Ending.SENTENCE)
-                await self._next(self.parts(pack, utterance, run, statistics=room), run)
-                if keep:
-                    await step(partial(self._kept.keep, voice, room))
-            if len(self._statistics) >= _REMEMBERED:
-                del self._statistics[next(iter(self._statistics))]
-            self._statistics[voice] = room
-        return self._statistics[voice]
+        self.synthesis.close()
 
     def _find_cloner(self) -> Cloner:
         with self._loading:
@@ -318,13 +201,6 @@ class Kokoro:
                 return spanish.phonemiser(self._phonemisers["en"])
             case _:
                 return english.phonemiser(british=language == "en-gb")
-
-
-async def _terminate_when_cancelled(run: Any) -> None:
-    try:
-        await sleep_forever()
-    finally:
-        run.terminate = True
 
 
 def _checked(speaker: Speaker) -> Pack:

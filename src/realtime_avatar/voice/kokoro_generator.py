@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,29 @@ class _Pass:
     dilation: int
 
 
+def _nowhere(_: NDArray[np.int64]) -> Sequence[int]:
+    return ()
+
+
+class Task(NamedTuple):
+    """An utterance to be computed.
+
+    Attributes:
+        inputs: Of the model.
+        said: Which of the tokens are heard; None: all. Most of the silence before and after them
+            may be left out, of the durations too.
+        voice: Statistics of the voice; those of the utterance if None. Where none are known yet,
+            those of the utterance become known.
+        cuts: Tells from the durations at which frames a part ends. Only a voice whose
+            statistics are known has parts.
+    """
+
+    inputs: dict[str, NDArray[Any]]
+    said: range | None = None
+    voice: Statistics | None = None
+    cuts: Callable[[NDArray[np.int64]], Sequence[int]] = _nowhere
+
+
 class Generator:
     """Runs a Kokoro model.
 
@@ -105,33 +128,22 @@ class Generator:
         """Return room for a voice's statistics, which the next utterance with it will fill."""
         return {name: [] for name in self._blocks}
 
-    def run(
-        self,
-        inputs: dict[str, NDArray[Any]],
-        run: Any,
-        said: range | None = None,
-        voice: Statistics | None = None,
-        cuts: Callable[[NDArray[np.int64]], Sequence[int]] = lambda _: (),
-    ) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+    def run(self, task: Task, run: Any) -> Iterator[tuple[Array, NDArray[np.int64]]]:
         """Yield the wave as far as it is known, each time longer, and the durations of all.
 
         Args:
-            inputs: Of the model.
+            task: What is said.
             run: ONNX Runtime's RunOptions: where it is told to terminate.
-            said: Which of the tokens are heard. Most of the silence before and after them is
-                left out, of the durations too.
-            voice: Statistics of the voice; those of the utterance if None.
-            cuts: Tells from the durations at which frames a part ends. Only a voice whose
-                statistics are known has parts.
 
         Raises:
             InterruptedError: if it was.
         """
-        found = self._first.run(self._outputs, inputs, run)
-        durations, (first, last) = _heard(found[0], said)
-        voice = self.unknown() if voice is None else voice
+        found = self._first.run(self._outputs, task.inputs, run)
+        durations, (first, last) = _heard(found[0], task.said)
+        voice = self.unknown() if task.voice is None else task.voice
         wave = np.empty(0, np.float32)
-        bounds = [*cuts(durations), last - first] if all(voice.values()) else [last - first]
+        known = all(voice.values())
+        bounds = [*(task.cuts(durations) if known else ()), last - first]
         for start, end in zip([0, *bounds], bounds, strict=False):
             begin, stop = max(start - REACH, 0), min(end + REACH, last - first)
             part = self._part(found, (first + begin, first + stop), voice, run)

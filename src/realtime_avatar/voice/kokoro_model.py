@@ -1,6 +1,6 @@
 """How Kokoro's model is run: by the project's own kernels where the processor has AVX2."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.runtime import onnx_session
 from realtime_avatar.voice.byte_convolution import supported
-from realtime_avatar.voice.kokoro_generator import Generator
+from realtime_avatar.voice.kokoro_generator import Generator, Task
 from realtime_avatar.voice.norm_statistics import Statistics
 from realtime_avatar.voice.onnx_convolutions import has_dot_products, with_products
 from realtime_avatar.voice.onnx_output import with_int64_output
@@ -24,22 +24,12 @@ class Synthesiser(Protocol):
         """Return room for a voice's statistics; none where they are of no use."""
         ...
 
-    def run(
-        self,
-        inputs: dict[str, NDArray[Any]],
-        run: Any,
-        said: range | None = None,
-        voice: Statistics | None = None,
-        cuts: Callable[[NDArray[np.int64]], Sequence[int]] = ...,
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    def run(self, task: Task, run: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield the wave as far as it is known, each time longer, and the durations of all.
 
         Args:
-            inputs: Of the model.
+            task: What is said.
             run: By which it is told to terminate; see `run_options`.
-            said: Which of the tokens are heard: silence around them may be left out.
-            voice: Its statistics, if they are known; see `Generator.run`.
-            cuts: Tells from the durations at which frames a part may end.
         """
         ...
 
@@ -57,16 +47,9 @@ class OnnxSynthesiser:
         """Return none."""
         return {}
 
-    def run(
-        self,
-        inputs: dict[str, NDArray[Any]],
-        run: Any,
-        said: range | None = None,
-        voice: Statistics | None = None,
-        cuts: Callable[[NDArray[np.int64]], Sequence[int]] = lambda _: (),
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    def run(self, task: Task, run: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Yield wave and durations at once, with all silence."""
-        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, inputs, run))
+        wave, durations = cast("list[NDArray[Any]]", self._session.run(None, task.inputs, run))
         yield wave, durations
 
     def close(self) -> None:

@@ -138,7 +138,7 @@ class _Flow:
             midway: Whether it has begun with the clause.
         """
         now = current_time()
-        if self._spoke is not None and self.ahead > _REFILL:
+        if self.ahead > _REFILL:
             return False
         least = _SWIFT if self._spoke is None else _STEADY
         fast = self._since is not None and self._letters > least * (now - self._since)

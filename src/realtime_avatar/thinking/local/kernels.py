@@ -2,6 +2,9 @@
 
 The architecture is Llama's (Touvron et al., 2023), with the biases of Qwen2 (Yang et al., 2024):
 root mean square norms, rotary positions, queries that share keys, gated linear units.
+
+Here and in what it calls, numbers are assigned one by one: to assign a slice of an array, Numba
+also compiles the words in which it would complain of another shape, for two to three seconds.
 """
 
 from typing import Any, Final, NamedTuple, cast
