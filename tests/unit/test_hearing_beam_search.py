@@ -46,7 +46,7 @@ def stamped(text: tuple[int, ...]) -> Floats:
     logits = np.full(VOCABULARY, -60, np.float32)
     if text[-1] == START:
         logits[FIRST] = 0
-        logits[SILENT] = -1
+        logits[SILENT] = 0
     else:
         logits[[0, 1, 2, END]] = 1.5 * chance.standard_normal(4)
         logits[3] = 9  # never written
@@ -75,6 +75,21 @@ def test_with_enough_hypotheses_it_is_the_best_of_all():
         assert found.ended
         assert log_probability(rule, [*found.tokens, END]) == pytest.approx(found.score, abs=1e-3)
         assert found.score >= log_probability(rule, best) - 1e-3
+
+
+@pytest.mark.parametrize(("silent", "words"), [(-1.0, [0, 1]), (1.0, [])])
+def test_somebody_who_speaks_says_something(silent: float, words: list[int]) -> None:
+    def unsure(text: tuple[int, ...]) -> Floats:
+        logits = np.full(VOCABULARY, -60, np.float32)
+        if text[-1] == START:
+            logits[FIRST], logits[SILENT] = 0, silent
+        else:
+            logits[[0, 1, 2, END]] = [(1, 0, 0, 0.9), (0, 1, 0, -9), (0, 0, 0, 9)][len(text) - 2]
+        return logits
+
+    found = search(Script(unsure), SOUND, [START], MARKS, beam=5, most=9)
+    assert found.tokens == [FIRST, *words]
+    assert found.ended
 
 
 def test_it_ends_as_soon_as_nothing_can_be_better():
@@ -122,7 +137,7 @@ def test_a_guess_is_taken_as_far_as_it_is_the_most_probable(wrong: int):
 def test_the_probability_of_silence_is_that_after_the_start():
     found = search(Script(stamped), SOUND, [2, START], MARKS, beam=2, most=3)
     logits = stamped((2, START)).astype(float)
-    assert found.silence == pytest.approx(np.exp(-1) / np.exp(logits).sum(), rel=1e-4)
+    assert found.silence == pytest.approx(1 / np.exp(logits).sum(), rel=1e-4)
 
 
 def timed(*order: int) -> Rule:

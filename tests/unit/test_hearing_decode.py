@@ -151,6 +151,20 @@ def test_repeats_can_be_forbidden() -> None:
     assert model.seen.no_repeat_ngram_size == 3
 
 
+@pytest.mark.parametrize(("no_speech", "text"), [(0.1, "w1 w2"), (0.6, "")])
+def test_somebody_who_speaks_says_something(no_speech: float, text: str) -> None:
+    model = Model([])
+
+    def generate(*_: Any, length_penalty: int, **options: Any) -> Any:
+        tokens, score = ([at(0), 1, 2, at(1)], -1.2) if length_penalty else ([at(0)], -3.0)
+        found = {"sequences_ids": [tokens], "scores": [score], "no_speech_prob": no_speech}
+        return [SimpleNamespace(**found)]
+
+    model.generate = generate
+    heard = Decoder(model).decode(None, "zh", RATE, beam=5)
+    assert (heard.text, heard.confidence) == (text, pytest.approx(-1.2 if text else -1.5))
+
+
 def test_chinese_follows_on_simplified_characters() -> None:
     model = Model([1])
     Decoder(model).decode(None, "en", RATE, beam=3)

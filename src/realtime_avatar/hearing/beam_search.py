@@ -16,6 +16,9 @@ from realtime_avatar.hearing.text_decoder import Floats, Memory, Sound
 
 LATEST: Final = 50
 """Timestamps from 0 s that a text may begin with: one second."""
+SPOKEN: Final = 0.3
+"""Probability that nobody speaks below which a text says something. No text at all is one of two
+tokens, so that it is more probable as a whole than a long sentence that is heard unsurely."""
 
 _NEVER: Final = np.float32(-np.inf)
 _GRAM: Final = 3  # tokens that do not come twice, if repeats are not allowed
@@ -105,6 +108,8 @@ def search(
     logits = logits[len(known.tokens) :][:1]
     for length in range(len(known.tokens), most):
         scores = _ruled(logits, live, marks, allow_repeats=allow_repeats)
+        if length == 1 and silence < SPOKEN:
+            scores[:, marks.end] = _NEVER
         scores += np.array([[one.score] for one in live], np.float32)
         parents, followed = list[int](), list[_Hypothesis]()
         for at in _highest(scores.ravel(), 2 * beam):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.hearing.activity import RATE
-from realtime_avatar.hearing.beam_search import Written
+from realtime_avatar.hearing.beam_search import SPOKEN, Written
 from realtime_avatar.hearing.writer import Writer
 
 FULL: Final = 30 * RATE
@@ -134,6 +134,7 @@ class Decoder:
         tokenizer = Tokenizer(
             self.model.hf_tokenizer, model.is_multilingual, "transcribe", language
         )
+        first = tokenizer.timestamp_begin
         prompt: list[int] = tokenizer.sot_sequence
         if language in BEFORE:
             prompt = [tokenizer.sot_prev, *tokenizer.encode(BEFORE[language]), *prompt]
@@ -143,25 +144,28 @@ class Decoder:
                 return self.writer.write(
                     encoded, prompt, beam=beam, most=most, allow_repeats=allow_repeats, guess=guess
                 )
-            (found,) = model.generate(
-                encoded,
-                [prompt],
-                beam_size=beam,
-                length_penalty=0,
-                no_repeat_ngram_size=0 if allow_repeats else 3,
-                max_length=max(2 * most, len(prompt) + most),  # it makes half as many, or the rest
-                return_scores=True,
-                return_no_speech_prob=True,
-            )
-            tokens: list[int] = found.sequences_ids[0]
-            return Written(tokens, found.scores[0], found.no_speech_prob, len(tokens) < most)
+            for penalty in (0, 1):  # no text at all is likely as a whole, but hardly by token
+                (found,) = model.generate(
+                    encoded,
+                    [prompt],
+                    beam_size=beam,
+                    length_penalty=penalty,
+                    no_repeat_ngram_size=0 if allow_repeats else 3,
+                    max_length=max(2 * most, len(prompt) + most),  # it makes half, or the rest
+                    return_scores=True,
+                    return_no_speech_prob=True,
+                )
+                tokens: list[int] = found.sequences_ids[0]
+                if found.no_speech_prob >= SPOKEN or min(tokens, default=first) < first:
+                    break
+            score = found.scores[0] * (len(tokens) + 1) ** penalty
+            return Written(tokens, score, found.no_speech_prob, len(tokens) < most)
 
         pace = TOKENS if self.writer else FEWER_TOKENS.get(language, TOKENS)
         fewest, most = (
             min(self.model.max_length // 2, EXTRA_TOKENS + tokens * samples // RATE)
             for tokens in (pace, TOKENS)
         )
-        first = tokenizer.timestamp_begin
 
         def unfinished(found: Written) -> bool:
             within = _within(found.tokens, first, samples)
