@@ -108,9 +108,9 @@ def voice(
         typer.Option(help="Folder of WAV files, one speaker each, with a .txt of what is said."),
     ] = None,
     sentences: Annotated[
-        int, typer.Option(min=1, max=20, help="Of the gold set that each voice speaks.")
-    ] = 20,
-    seed: Annotated[int, typer.Option(help="Which of them, if not all 20.")] = 0,
+        int, typer.Option(min=1, max=40, help="Of the gold set that each voice speaks.")
+    ] = 40,
+    seed: Annotated[int, typer.Option(help="Which of them, if not all 40.")] = 0,
     refine: Annotated[
         bool, typer.Option(help="Learn voices in full, two minutes each, or only guess them.")
     ] = True,
