@@ -14,7 +14,7 @@ from typer.testing import CliRunner  # noqa: E402
 from ditto_checkpoint import narrow_checkpoint  # noqa: E402
 from realtime_avatar.cli.main import app  # noqa: E402
 from realtime_avatar.errors import ConfigError  # noqa: E402
-from realtime_avatar.face.ditto import onnx_export  # noqa: E402
+from realtime_avatar.face.ditto import onnx_export, tensorrt  # noqa: E402
 from realtime_avatar.face.ditto.checkpoint import load  # noqa: E402
 
 
@@ -49,7 +49,7 @@ def test_a_missing_tensorrt_is_told_before_anything_is_done(tmp_path: Path):
     if find_spec("tensorrt") or find_spec("tensorrt_rtx"):
         pytest.skip("TensorRT is installed")
     with pytest.raises(ConfigError, match="there is no TensorRT"):
-        onnx_export.build(tmp_path)
+        tensorrt.build(tmp_path)
     told = CliRunner().invoke(
         app, ["engines", "build", "ditto", "--backend", "tensorrt", "-o", str(tmp_path / "x")]
     )

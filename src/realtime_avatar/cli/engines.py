@@ -85,8 +85,6 @@ def build(
 
     With `tensorrt`, TensorRT or TensorRT-RTX builds an engine of each, whichever is installed.
     """
-    import platformdirs
-
     from realtime_avatar.cli.report import telling
     from realtime_avatar.models.store import ModelStore
 
@@ -95,17 +93,17 @@ def build(
             f"there is nothing to build of the engine {engine!r}; of 'ditto' there is"
         )
     try:
-        from realtime_avatar.face.ditto import checkpoint, onnx_export
+        from realtime_avatar.face.ditto import checkpoint, onnx_export, tensorrt
     except ImportError:
         raise ConfigError(
             "building Ditto needs PyTorch; install it: pip install 'realtime-avatar[gpu]'"
         ) from None
     if backend is Backend.TENSORRT:
-        onnx_export.tensorrt()  # before minutes of work
+        tensorrt.library()  # before minutes of work
     settings = load_settings()
     options = settings.engines.get("ditto", {})
     store = ModelStore(settings.models, offline=settings.offline)
-    folder = output or platformdirs.user_cache_path("realtime-avatar") / "engines" / "ditto"
+    folder = output or tensorrt.default_folder()
     weights = checkpoint.load(Path(options.get("checkpoint") or store.path("ditto")))
     off: dict[str, float] = {}
     with telling() as tell:
@@ -117,7 +115,7 @@ def build(
         side = int(options.get("side", 512)) // 8
         onnx_export.export(weights, folder, side, report, half=backend is Backend.TENSORRT)
     if backend is Backend.TENSORRT:
-        onnx_export.build(folder)
+        tensorrt.build(folder)
     print_table(
         f"Written to {folder}", ["network", "off from PyTorch's"],
         [[name, f"{error:.1e}"] for name, error in off.items()],

@@ -58,14 +58,16 @@ class DittoDevice:
         """Of pictures that it paints, the best first."""
 
     def prepare(
-        self, cond: int, side: int, clock: Callable[[], float] = perf_counter
-    ) -> dict[str, Cost]:
+        self, cond: int, side: int, clock: Callable[[], float] = perf_counter,
+        engines: Path | None = None,
+    ) -> dict[str, Cost]:  # fmt: skip
         """Compile, record and measure; return what each kind of job costs.
 
         Args:
             cond: Numbers of a frame's condition.
             side: Of the volume, places.
             clock: Seconds.
+            engines: Folder of TensorRT's; see `Painter.prepare`.
         """
         depth, channels = 16, self._appearance.second.out_channels // 16
         slices = torch.randn(depth, side, side, channels, device=self._device)
@@ -76,7 +78,7 @@ class DittoDevice:
         if cuda:
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.benchmark = True
-            self._painter.prepare(slices, self.batches, self.kinds)
+            self._painter.prepare(slices, self.batches, self.kinds, engines)
             self._diffusion.record(cond)
         window = Window(
             *(

@@ -64,7 +64,7 @@ class Ditto:
         options = context.parse(_Options)
         device = _device(options.device or context.device)
         from realtime_avatar.engines.executor import Executor
-        from realtime_avatar.face.ditto import checkpoint, hubert
+        from realtime_avatar.face.ditto import checkpoint, hubert, tensorrt
         from realtime_avatar.face.ditto.condition import EMOTIONS
         from realtime_avatar.face.ditto.denoiser import FPS
         from realtime_avatar.face.ditto.device import DittoDevice, cache_compiled
@@ -85,7 +85,9 @@ class Ditto:
             module.compile_kernels()
         kinds = () if options.pictures == "mesh" else KINDS
         self._device = DittoDevice(weights, device, options.steps, options.batch, kinds)
-        costs = self._device.prepare(self._wanted.width, self._side // 8)
+        costs = self._device.prepare(
+            self._wanted.width, self._side // 8, engines=tensorrt.default_folder()
+        )
         alone = min((costs[kind].first for kind in self._device.kinds), default=0)
         if options.pictures == "auto" and FPS * alone > 1:
             self._device.kinds = ()

@@ -1,13 +1,7 @@
-"""Ditto's networks as ONNX files, for TensorRT; each is compared with PyTorch's before it counts.
-
-TensorRT's own part is short on purpose: it parses the files and builds one engine each, in the
-precisions that the files are in.
-"""
+"""Ditto's networks as ONNX files; each is compared with PyTorch's before it counts."""
 
 import copy
 from collections.abc import Callable, Collection
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,43 +108,6 @@ def _run(path: Path, inputs: tuple[Tensor, ...]) -> list[Any]:
     session = onnx_session(path)
     names = [node.name for node in session.get_inputs()]
     return list(session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)}))
-
-
-def tensorrt() -> Any:
-    """Return TensorRT's module, or TensorRT-RTX's.
-
-    Raises:
-        ConfigError: if neither is installed.
-    """
-    for name in ("tensorrt", "tensorrt_rtx"):
-        with suppress(ImportError):
-            return import_module(name)
-    raise ConfigError(
-        "there is no TensorRT; install it: pip install tensorrt, or tensorrt-rtx for GPUs with"
-        " RTX cores"
-    )
-
-
-def build(folder: Path) -> None:
-    """Build a TensorRT engine beside each ONNX file of a folder.
-
-    Raises:
-        ConfigError: if TensorRT is missing or cannot take a file.
-    """
-    trt = tensorrt()
-    logger = trt.Logger(trt.Logger.WARNING)
-    # RTX knows no other: in which precision is in the file.
-    typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-    for path in sorted(folder.glob("*.onnx")):
-        builder = trt.Builder(logger)
-        network = builder.create_network(typed)
-        parser = trt.OnnxParser(network, logger)
-        if not parser.parse_from_file(str(path)):
-            raise ConfigError(f"TensorRT cannot take {path.name}: {parser.get_error(0)}")
-        built = builder.build_serialized_network(network, builder.create_builder_config())
-        if built is None:
-            raise ConfigError(f"TensorRT could not build {path.name}")
-        path.with_suffix(".engine").write_bytes(bytes(built))
 
 
 def _relative(found: Any, wanted: Any) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from realtime_avatar.face.ditto import tensorrt
 from realtime_avatar.face.ditto.decoder import Decoder
 from realtime_avatar.face.ditto.fast_decoder import FastDecoder
 from realtime_avatar.face.ditto.fast_warp import FastWarp
@@ -110,14 +112,16 @@ class Painter:
         self._recorded: dict[tuple[str, int], Recorded[Tensor]] = {}
 
     def prepare(
-        self, slices: Tensor, batches: Sequence[int] = BATCHES, kinds: Sequence[str] = KINDS
-    ) -> None:
+        self, slices: Tensor, batches: Sequence[int] = BATCHES, kinds: Sequence[str] = KINDS,
+        engines: Path | None = None,
+    ) -> None:  # fmt: skip
         """Compile and record. On a GPU the first time takes minutes, later ones seconds.
 
         Args:
             slices: An example, (depth, height, width, channels).
             batches: Sizes.
             kinds: Which of `KINDS`.
+            engines: Folder of TensorRT's, which paint a single picture if they are faster.
         """
         if self.device.type != "cuda":
             return
@@ -127,6 +131,13 @@ class Painter:
                 work = compiled(getattr(self._model, kind))
                 examples = (part.expand(batch, *part.shape) for part in (slices, points, points))
                 self._recorded[kind, batch] = Recorded(work, *examples)
+        built = tensorrt.networks(engines, self.device) if engines else None
+        if built and (served := self._recorded.get(("picture", 1))):
+            source = 0.2 * torch.randn(1, 21, 3, device=self.device)
+            single = slices[None], source, source + 0.05
+            model = _Both(*built)
+            if tensorrt.better(model.picture, served, single):
+                self._recorded["picture", 1] = Recorded(model.picture, *single)
 
     @torch.inference_mode()
     def paint(self, kind: str, jobs: Sequence[Picture]) -> list[NDArray[np.uint8]]:
@@ -165,12 +176,11 @@ class Painter:
 
 
 class _Both(nn.Module):
-    """Warp and decoder as published."""
+    """Warp and decoder as published, or as TensorRT has built them."""
 
-    def __init__(self, warp: WarpNetwork, decoder: Decoder) -> None:
+    def __init__(self, warp: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
-        self._warp: nn.Module = warp
-        self._decoder: nn.Module = decoder
+        self._warp, self._decoder = warp, decoder
 
     def picture(self, slices: Tensor, source: Tensor, driving: Tensor) -> Tensor:
         return self._decoder(self.warp(slices, source, driving))
