@@ -92,7 +92,7 @@ class Cloner:
         self._measured = Measured(data["points"], heard, data["pitches"])
 
     def guess(self, sample: Audio) -> Pack:
-        """Return a voice without having heard it. Blocking, half a second."""
+        """Return a voice without having heard it. Blocking, three seconds."""
         return self._pack(guess(self._measured, self._target(sample)))
 
     async def refine(self, sample: Audio, say: Say) -> AsyncGenerator[Found]:

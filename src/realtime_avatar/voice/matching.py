@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from realtime_avatar.voice.style_space import Point
 
 Vectors = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 _LENGTH: Final = 9.0
 """Of the kernel, in standard deviations of stock voices; by cross-validation."""
@@ -62,28 +63,29 @@ class Target:
 
 
 def guess(measured: Measured, target: Target) -> Point:
-    """Return the point that is predicted to be most like the target; a quarter of a second."""
+    """Return the point that is predicted to be most like the target; two seconds."""
     return Likeness(measured).best(target)
 
 
 def candidates(measured: Measured, target: Target) -> list[Point]:
-    """Return sixteen points worth listening to, the guess first; a few seconds."""
+    """Return sixteen points worth listening to, the guess first; half a minute."""
     chance = np.random.default_rng(0)
-    best = guess(measured, target)
+    likeness = Likeness(measured)
+    best, cautious, bold = (likeness.best(target, share * _SPREAD) for share in (1, 3, 0.25))
     found = [
         best,
         *(Likeness(measured, length).best(target) for length in (6.0, 14.0)),
-        Likeness(measured, spread=3 * _SPREAD).best(target),
-        Likeness(measured, spread=_SPREAD / 4).best(target),
+        cautious,
+        bold,
     ]
     halves = [
         chance.choice(len(measured.points), len(measured.points) // 2, replace=False)
         for _ in range(_BAGS)
     ]
     bagged = np.mean([Likeness(measured.some(half)).best(target) for half in halves], axis=0)
-    linear, cautious = (_regression(measured, target.embedding, ridge) for ridge in (1.0, 3.0))
-    found += [bagged, 1.3 * bagged, 1.7 * linear, 2.5 * linear, 2.5 * cautious]
-    found += [(best + 1.7 * linear) / 2, (best + 2.5 * cautious) / 2]
+    linear, ridged = (_regression(measured, target.embedding, ridge) for ridge in (1.0, 3.0))
+    found += [bagged, 1.3 * bagged, 1.7 * linear, 2.5 * linear, 2.5 * ridged]
+    found += [(best + 1.7 * linear) / 2, (best + 2.5 * ridged) / 2]
     found += [best + _PERTURBED * chance.standard_normal(len(best)) for _ in range(4)]
     return found
 
@@ -94,54 +96,57 @@ class Likeness:
     Args:
         measured: What is known.
         length: Of the kernel.
-        spread: What being far out costs.
     """
 
-    def __init__(
-        self, measured: Measured, length: float = _LENGTH, spread: float = _SPREAD
-    ) -> None:
-        self._points, self._length, self._spread = measured.points, length, spread
+    def __init__(self, measured: Measured, length: float = _LENGTH) -> None:
+        self._points, self._length = measured.points, length
         known = np.column_stack([measured.embeddings, measured.pitches / measured.pitches.std()])
         self._pitch_unit = float(measured.pitches.std())
         self._mean = known.mean(axis=0)
         apart = (self._points**2).sum(1)
         apart = apart[:, None] + apart - 2 * self._points @ self._points.T
         kernel = np.exp(-apart / (2 * length**2)) + _NOISE * np.eye(len(apart))
-        self._weights = np.linalg.solve(kernel, known - self._mean)
+        # Their reading is what a step of `best` waits for.
+        self._weights = np.linalg.solve(kernel, known - self._mean).astype(np.float32)
 
     def predict(self, point: Point) -> tuple[Vectors, float]:
         """Return what a point would be heard as, a unit vector, and its logarithmic pitch."""
         heard = self._mean + self._kernel(point) @ self._weights
         return heard[:-1] / np.linalg.norm(heard[:-1]), float(heard[-1]) * self._pitch_unit
 
-    def best(self, target: Target) -> Point:
-        """Return the point that is predicted to be most like the target (Adam from the mean)."""
+    def best(self, target: Target, spread: float = _SPREAD) -> Point:
+        """Return the point that is predicted to be most like the target (Adam from the mean).
+
+        Args:
+            target: Whose voice.
+            spread: What being far out costs.
+        """
         point = np.zeros(self._points.shape[1])
         first, second = np.zeros_like(point), np.zeros_like(point)
         for step in range(1, _STEPS + 1):
-            slope = self._slope(point, target)
+            slope = self._slope(point, target) - 2 * spread * point
             first = 0.9 * first + 0.1 * slope
             second = 0.99 * second + 0.01 * slope**2
             size = np.sqrt(second / (1 - 0.99**step)) + 1e-9
             point = point + _RATE * (1 - step / _STEPS) * first / (1 - 0.9**step) / size
         return point
 
-    def _kernel(self, point: Point) -> Vectors:
+    def _kernel(self, point: Point) -> Floats:
         apart = ((self._points - point) ** 2).sum(axis=1)
-        return np.exp(-apart / (2 * self._length**2))
+        return np.exp(-apart / (2 * self._length**2)).astype(np.float32)
 
     def _slope(self, point: Point, target: Target) -> Point:
-        """Return the gradient of the cosine less what pitch and distance cost."""
+        """Return the gradient of the cosine less what pitch costs."""
         kernel = self._kernel(point)
         heard = self._mean + kernel @ self._weights
         length = np.linalg.norm(heard[:-1])
         cosine = heard[:-1] @ target.embedding / length
-        by_heard = np.empty_like(heard)
+        by_heard = np.empty_like(self._mean, np.float32)
         by_heard[:-1] = target.embedding / length - cosine * heard[:-1] / length**2
         wanted = None if target.pitch is None else target.pitch / self._pitch_unit
         by_heard[-1] = 0.0 if wanted is None else -2 * _PITCH * (heard[-1] - wanted)
         by_kernel = kernel * (self._weights @ by_heard)
-        return by_kernel @ (self._points - point) / self._length**2 - 2 * self._spread * point
+        return by_kernel @ (self._points - point) / self._length**2
 
 
 def _regression(measured: Measured, embedding: Vectors, ridge: float) -> Point:
