@@ -124,7 +124,7 @@ async def test_in_the_band_of_a_telephone_one_word_in_twenty_is_wrong_at_most(
     said = [(read_audio(recordings / name), text) for name, text in SAID.items()]
     voice = load("voice", "hibari", Context(ModelStore(), threads=2))
     async with voice.open(language="en") as session:
-        for sentence in chosen("en", 12, 0):
+        for sentence in chosen("en", 16, 0):
             audio = join(await collect(session.speak(stream([sentence["text"]]))))
             said.append((audio, sentence.get("heard", sentence["text"])))
     voice.close()
