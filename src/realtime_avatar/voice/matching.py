@@ -1,6 +1,6 @@
 """Which points of the style space sound like somebody: predicted from speech measured before.
 
-How a speaker encoder hears Kokoro, and how high, was measured at some hundred points: stock
+How a speaker encoder hears Kokoro, and how high, was measured at thousands of points: stock
 voices and random ones between and beyond them, sound and melody mixed independently. A Gaussian
 process with one kernel for all components of the embedding (Rasmussen and Williams, "Gaussian
 Processes for Machine Learning", 2006, 2.2) predicts from these what any point would be heard as,
@@ -70,13 +70,12 @@ def guess(measured: Measured, target: Target) -> Point:
 def candidates(measured: Measured, target: Target) -> list[Point]:
     """Return sixteen points worth listening to, the guess first; half a minute."""
     chance = np.random.default_rng(0)
-    likeness = Likeness(measured)
-    best, cautious, bold = (likeness.best(target, share * _SPREAD) for share in (1, 3, 0.25))
+    likeness = Likeness(measured)  # serves three
+    best = likeness.best(target)
     found = [
         best,
         *(Likeness(measured, length).best(target) for length in (6.0, 14.0)),
-        cautious,
-        bold,
+        *(likeness.best(target, spread) for spread in (3 * _SPREAD, _SPREAD / 4)),
     ]
     halves = [
         chance.choice(len(measured.points), len(measured.points) // 2, replace=False)

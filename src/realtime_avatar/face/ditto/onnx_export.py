@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from realtime_avatar.errors import ConfigError
@@ -96,7 +97,7 @@ def _export(
     )
     wanted = [wanted] if isinstance(wanted, Tensor) else list(wanted)
     found = _run(path, inputs)
-    off = max(_relative(one, other.numpy()) for one, other in zip(found, wanted, strict=True))
+    off = max(relative(one, other.numpy()) for one, other in zip(found, wanted, strict=True))
     if not off < (TOLERANCE_HALF if half else TOLERANCE):
         raise ConfigError(f"{path.name} does not compute what PyTorch does: {off:.1e} off")
     return off
@@ -110,7 +111,8 @@ def _run(path: Path, inputs: tuple[Tensor, ...]) -> list[Any]:
     return list(session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)}))
 
 
-def _relative(found: Any, wanted: Any) -> float:
+def relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """Return how far one array is off another, of that one's length."""
     return float(
         np.linalg.norm(found.astype(np.float32) - wanted)
         / max(float(np.linalg.norm(wanted)), 1e-12)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from realtime_avatar.errors import ConfigError
-from realtime_avatar.face.ditto.onnx_export import TOLERANCE_HALF
+from realtime_avatar.face.ditto.onnx_export import TOLERANCE_HALF, relative
 
 _RUNS: Final = 5
 
@@ -158,9 +158,8 @@ def better(
         return median(taken)
 
     try:
-        found = built(*inputs).float().clone()
-        wanted = served(*inputs).float()
-        off = float((found - wanted).norm() / wanted.norm().clamp_min(1e-12))
+        found, wanted = (work(*inputs).float().cpu().numpy() for work in (built, served))
+        off = relative(found, wanted)
         if not off < TOLERANCE_HALF:
             _log.warning("TensorRT's pictures are %.1e off PyTorch's and are not used", off)
             return False
