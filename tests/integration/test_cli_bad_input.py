@@ -174,6 +174,15 @@ def test_choices_that_do_not_exist(run: Run, arguments: tuple[str, ...], words: 
     assert_refused(run("say", "hello", *arguments, **FAKES), words)
 
 
+@pytest.mark.parametrize("option", ["--out", "--report"])
+@pytest.mark.parametrize("name", ["nowhere/voices.json", "folder.json"])
+def test_an_evaluation_that_could_not_be_kept_is_not_begun(
+    run: Run, tmp_path: Path, option: str, name: str
+):
+    (tmp_path / "folder.json").mkdir()
+    assert_refused(run("eval", "voice", option, name, **FAKES), f"{name} cannot be written")
+
+
 def test_an_unknown_engine(run: Run):
     assert_refused(run("say", "hello", **{**FAKES, "AVATAR_FACE": "mask"}), "'mask'", "photo")
 

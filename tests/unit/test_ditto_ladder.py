@@ -25,6 +25,7 @@ from realtime_avatar.face.ditto.windows import Window  # noqa: E402
 from realtime_avatar.face.portrait import default_portrait, read_portrait  # noqa: E402
 from realtime_avatar.face.rig import PhotoRig, make  # noqa: E402
 from realtime_avatar.media.motion import ARKIT, INDEX  # noqa: E402
+from realtime_avatar.media.picture import rgb  # noqa: E402
 
 MEASURED = Path(__file__).parents[1] / "fixtures" / "portraits" / "ava_mediapipe.npz"
 SIDE = 128
@@ -84,6 +85,14 @@ def test_the_head_turns_the_same_way(part: slice, column: int, sign: int):
     turned = mesh_motion(scores[1:], scores[0])[0, len(ARKIT) :]
     assert turned[column] == pytest.approx(sign * np.radians(9), abs=1e-3)
     assert np.abs(np.delete(turned, column)).max() < 1e-3
+
+
+def test_the_head_stays_where_the_mesh_can_follow():
+    scores = np.random.default_rng(0).normal(0, 300, (50, 265)).astype(np.float32)
+    rows = mesh_motion(scores, STILL)
+    turned, shifted = np.split(np.abs(rows[:, len(ARKIT) :]), 2, 1)
+    assert turned.max(0) == pytest.approx([0.26, 0.26, 0.18])
+    assert shifted.max() == pytest.approx(0.2)
 
 
 def test_motion_in_pieces_is_the_same_motion():
@@ -203,11 +212,13 @@ async def test_a_device_that_paints_nothing_leaves_it_to_the_mesh(photo: PhotoRi
 
 def test_only_the_mouth_is_pasted():
     base = backdrop()
-    whole = base.paste(torch.ones(3, 64, 64)).numpy()
-    mouth = base.paste(torch.ones(3, 64, 64), mouth=True).numpy()
-    assert (mouth[10 + 66, 10 + 51] == 255).all()  # the middle of `Cut.mouth`
-    changed = (mouth != 90).any(2)
-    assert 0.03 < changed.sum() / (whole != 90).any(2).sum() < 0.3
+    still = rgb(base.paste(torch.zeros(3, 64, 64), mouth=True).numpy())[0, 0]
+    whole = rgb(base.paste(torch.ones(3, 64, 64)).numpy())
+    mouth = rgb(base.paste(torch.ones(3, 64, 64), mouth=True).numpy())
+    assert (mouth[10 + 66, 10 + 51] >= 254).all()  # the middle of `Cut.mouth`
+    assert np.abs(still.astype(int) - 90).max() <= 1
+    changed = (mouth != still).any(2)
+    assert 0.03 < changed.sum() / (whole != still).any(2).sum() < 0.3
     rows, columns = np.nonzero(changed)
     assert rows.min() > 10 + 0.2 * 240
     assert columns.min() > 10 + 0.2 * 150

@@ -35,6 +35,7 @@ from realtime_avatar.errors import (
 )
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.audio import Phoneme
+from realtime_avatar.media.picture import rgb
 from realtime_avatar.models.store import ModelStore
 from streams import collect, settle, stream
 
@@ -71,16 +72,27 @@ def test_pictures_travel_smaller_and_look_the_same(kind: Frames, most: float, si
     packed = pack(Shot(Audio.silence(960, 24_000), frame), kind)
     assert isinstance(packed.frame, Picture)
     assert packed.frame.data.nbytes <= size * frame.nbytes
-    shown = unpack(packed).frame
+    shown = rgb(unpack(packed).frame)
     assert shown.shape == frame.shape
     assert shown.dtype == np.uint8
     assert np.abs(shown.astype(int) - frame).mean() < most
+
+
+def test_what_a_gpu_painted_travels_as_it_was_painted():
+    planes = np.random.default_rng(0).integers(16, 240, (96, 64), np.uint8)
+    packed = pack(planes, "nv12")
+    assert packed.data is planes
+    assert (unpack(packed) == planes).all()
+    assert not np.shares_memory(unpack(packed), planes)
+    assert unpack(pack(planes, "jpeg")).shape == (64, 64, 3)
 
 
 def test_what_is_no_picture_travels_as_it_is():
     shot = Shot(Audio.silence(960, 24_000), None)
     assert pack(shot, "nv12") is shot
     assert unpack("word") == pack("word", "jpeg") == "word"
+    weights = np.zeros((2, 3), np.float32)
+    assert pack(weights, "nv12") is weights
 
 
 def test_audio_is_cut_with_its_phonemes_and_without_its_text():

@@ -20,6 +20,7 @@ from realtime_avatar.errors import ConfigError  # noqa: E402
 from realtime_avatar.face.batch.engine import BatchedFace, PhotoGpu  # noqa: E402
 from realtime_avatar.face.batch.geometry import Geometry, told  # noqa: E402
 from realtime_avatar.face.batch.portrait import Picture, Portrait  # noqa: E402
+from realtime_avatar.face.ditto.painter import nv12  # noqa: E402
 from realtime_avatar.face.motion import SpeechMotion  # noqa: E402
 from realtime_avatar.face.mouth import _round  # noqa: E402
 from realtime_avatar.face.photo import PhotoFace  # noqa: E402
@@ -106,9 +107,11 @@ def test_pictures_are_those_of_a_core(plate: bool):
     painter = Painter(torch.device("cuda:0" if cuda else "cpu"))
     rigs = [rig(64, plate=plate), rig(64 if not cuda else 128, plate=plate)]
     faces = [OPEN, SMILE]
-    made = painter.paint(
-        [Picture(painter.portrait(r), *f) for r, f in zip(rigs, faces, strict=True)]
-    )
+    jobs = [Picture(painter.portrait(r), *f) for r, f in zip(rigs, faces, strict=True)]
+    made = [painter.painted([job])[0].cpu().numpy() for job in jobs]
+    for planes, found in zip(painter.paint(jobs), made, strict=True):
+        wanted = nv12(torch.from_numpy(found)).numpy()
+        assert np.abs(planes.astype(int) - wanted).max() <= 1
     for one, shown, found in zip(rigs, faces, made, strict=True):
         off = np.abs(found.astype(np.float32) - Renderer(one).render(*shown))
         # So small a picture has much of the lips' edge, which OpenCV draws a little wider.

@@ -1,4 +1,6 @@
 import errno
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -10,6 +12,7 @@ from realtime_avatar.errors import EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.film import FilePlayout
 from realtime_avatar.media.mp4 import Mp4Muxer
+from realtime_avatar.media.picture import Frame, nv12, rgb
 from streams import stream
 
 pytestmark = pytest.mark.anyio
@@ -59,10 +62,12 @@ async def test_a_film_plays_in_browsers(tmp_path: Path, count: int, width: int, 
     assert samples / 48_000 == pytest.approx(count / 25, abs=0.04)
 
 
-async def test_colours_and_sound_come_through(tmp_path: Path):
+@pytest.mark.parametrize("given", [rgb, nv12])
+async def test_colours_and_sound_come_through(tmp_path: Path, given: Callable[[Frame], Frame]):
     path = tmp_path / "film.mp4"
+    made = [replace(shot, frame=given(shot.frame)) for shot in shots(50) if shot.frame is not None]
     async with FilePlayout(path) as playout:
-        await playout.play(stream(shots(50)))
+        await playout.play(stream(made))
     with av.open(path) as film:
         picture = next(film.decode(video=0)).to_ndarray(format="rgb24")
         red, green, blue = picture.reshape(-1, 3).mean(0)

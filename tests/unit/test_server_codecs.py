@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from realtime_avatar.media import Audio
+from realtime_avatar.media.picture import Frame, nv12, rgb
 from realtime_avatar.server.codecs import (
     Codec,
     OpusDecoder,
@@ -35,11 +37,14 @@ def decode(codec: Codec, chunks: list[bytes]) -> list[NDArray[np.uint8]]:
     return [cast("Any", frame.to_ndarray(format="rgb24")) for frame in frames]
 
 
+@pytest.mark.parametrize("given", [rgb, nv12])
 @pytest.mark.parametrize("codec", CODECS)
-def test_each_picture_is_one_packet_at_once_and_looks_as_it_did(codec: Codec):
+def test_each_picture_is_one_packet_at_once_and_looks_as_it_did(
+    codec: Codec, given: Callable[[Frame], Frame]
+):
     encoder = VideoEncoder(codec, 25, 1_000_000)
     made = [picture(100 + 3 * index) for index in range(10)]
-    chunks = [encoder.encode(frame, index) for index, frame in enumerate(made)]
+    chunks = [encoder.encode(given(frame), index) for index, frame in enumerate(made)]
     assert [chunk is not None and chunk.key for chunk in chunks] == [True] + [False] * 9
     decoded = decode(codec, [chunk.data for chunk in chunks if chunk])
     assert len(decoded) == 10

@@ -17,6 +17,7 @@ from realtime_avatar.face.ditto.hubert import Encoder
 from realtime_avatar.face.ditto.portrait import Cut, DittoRig
 from realtime_avatar.face.ditto.session import DittoFace, Tools
 from realtime_avatar.media.audio import Audio
+from realtime_avatar.media.picture import size
 
 _RATE = 24_000
 
@@ -51,7 +52,7 @@ async def first_pictures(
                 async for shot in shots:
                     if shot.frame is not None and len(took) == number:
                         took.append(1000 * (perf_counter() - start))
-                        shown.append("x".join(str(side) for side in shot.frame.shape[:2]))
+                        shown.append("x".join(map(str, size(shot.frame))))
     return {"p50_ms": median(took), "ms": took, "size": shown[-1]}
 
 

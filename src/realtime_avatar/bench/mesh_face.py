@@ -47,7 +47,7 @@ def accuracy(painter: Painter, rig: PhotoRig, count: int = 32) -> dict[str, floa
         start = perf_counter()
         wanted = renderer.render(weights, pose)
         spent.append(perf_counter() - start)
-        found = painter.paint([Picture(portrait, weights, pose)])[0]
+        found = painter.painted([Picture(portrait, weights, pose)])[0].cpu().numpy()
         errors.append(np.abs(found.astype(np.float32) - wanted))
     off = np.stack(errors)
     return {

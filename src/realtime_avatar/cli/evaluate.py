@@ -142,10 +142,15 @@ def voice(
     if before is not None:
         plan = {"sentences": sentences, "seed": seed, "refined": refine}
         voice_report.check_comparable(plan, before)
+    if report and not report.suffix:
+        report = report.with_suffix(".md")
     pictures = report.with_suffix("") if report else None
+    for file in (out, report):  # before three quarters of an hour are lost
+        if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise InputError(f"{file} cannot be written: it is a folder, or is in none")
     try:
         if pictures:
-            pictures.mkdir(parents=True, exist_ok=True)
+            pictures.mkdir(exist_ok=True)
         with working("Measuring", quiet=json):
             found = anyio.run(
                 partial(
@@ -154,16 +159,16 @@ def voice(
                 )
             )  # fmt: skip
         text = voice_report.markdown(found, Path(pictures.name) if pictures else None)
+        if json:
+            print_json(found)
+        else:
+            print(text)
         if out:
             out.write_text(dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
         if report:
             report.write_text(text, "utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report: {error.strerror}") from error
-    if json:
-        print_json(found)
-    else:
-        print(text)
     worse = voice_report.regressions(found, before) if before else []
     for words in worse:
         typer.echo(words, err=True)

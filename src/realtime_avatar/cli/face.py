@@ -73,6 +73,7 @@ def film(
     """Write a film of a portrait that says a recording, with what moves drawn below it."""
     from realtime_avatar.face.film import clear_film, film_shots
     from realtime_avatar.media.mp4 import Format, Mp4Writer
+    from realtime_avatar.media.picture import size as size_of
     from realtime_avatar.media.read import read_audio
     from realtime_avatar.media.webm import write_webm
 
@@ -92,7 +93,7 @@ def film(
             try:
                 for shot in film_shots(rig, speech, fps, _behind(rig, background), curves=curves):
                     if writer is None and shot.frame is not None:
-                        height, width, _ = shot.frame.shape
+                        height, width = size_of(shot.frame)
                         writer = Mp4Writer(out, Format(width, height, fps, speech.rate))
                     if writer is not None:
                         writer.write(shot)

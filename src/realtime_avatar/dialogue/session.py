@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from secrets import token_urlsafe
 from typing import Final, Literal
 
-import numpy as np
 from anyio import (
     ClosedResourceError,
     WouldBlock,
@@ -15,7 +14,6 @@ from anyio import (
 )
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
-from numpy.typing import NDArray
 
 from realtime_avatar.dialogue import events as message
 from realtime_avatar.dialogue.ahead import Ahead
@@ -45,6 +43,7 @@ from realtime_avatar.hearing.activity import RATE
 from realtime_avatar.media import Audio
 from realtime_avatar.media.language import guess_language
 from realtime_avatar.media.live import LivePlayout
+from realtime_avatar.media.picture import Frame
 from realtime_avatar.thinking.knowledge import Passage
 from realtime_avatar.thinking.persona import Persona
 
@@ -400,7 +399,7 @@ class Session:
     def _report(self, error: Exception) -> None:
         self._emit(message.Problem(message=str(error), stage=getattr(error, "stage", "")))
 
-    async def _idle(self) -> NDArray[np.uint8]:
+    async def _idle(self) -> Frame:
         nod, self._nod = self._nod and self._state == "listening", False
         if nod:
             return await self._face.idle("nodding")

@@ -27,6 +27,7 @@ from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.errors import ConfigError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.frames import frames_of
+from realtime_avatar.media.picture import Frame
 
 LOUD = 1000  # |int16| from which the fake detector calls it speech
 LANGUAGES = ("en", "zh", "es")
@@ -243,7 +244,7 @@ class _FakeFaceSession:
         async for chunk in frames_of(audio, self._fps):
             yield Shot(chunk, self._picture(np.abs(chunk.pcm.astype(np.float32)).mean() / 32768))
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         await checkpoint()
         return self._picture(0.0)
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.engines.tools import Toolbox
 from realtime_avatar.media import Audio, Shot
+from realtime_avatar.media.picture import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,15 +352,15 @@ class Face(Protocol):
         """
         ...
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         """Return the next picture of the face while it says nothing.
 
         One call is one frame of its time. It may be called from another task between two
         shots of `animate`, too, when those are late.
 
         Returns:
-            uint8 RGB, (height, width, 3), not to be changed: where nothing has moved that could
-            be seen it may be the array of the picture before, by which an encoder knows.
+            See `Frame`; not to be changed: where nothing has moved that could be seen it may be
+            the array of the picture before, by which an encoder knows.
         """
         ...
 

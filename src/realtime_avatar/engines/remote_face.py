@@ -18,6 +18,7 @@ from realtime_avatar.engines.wire import Shared
 from realtime_avatar.errors import ConfigError, EngineError, InputError
 from realtime_avatar.media import Audio, Shot
 from realtime_avatar.media.frames import frames_of
+from realtime_avatar.media.picture import Frame
 
 _AHEAD: Final = 4  # pictures that a replica may be ahead
 _SOON: Final = 2.0  # seconds that a conversation waits for a replica before it begins without
@@ -130,7 +131,7 @@ class _Face:
                     now = at
                     replay.replace([chunk.after(now) for chunk in replay.kept])
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         """Return the next picture of the face that says nothing. See `Face.idle`."""
         if self._link.up:
             shown = self._shown
@@ -196,13 +197,13 @@ class Still:
 
     def __init__(self, rig: Rig, fps: int) -> None:
         self._fps = fps
-        self.last: NDArray[np.uint8] = np.zeros((rig.height, rig.width, 3), np.uint8)
+        self.last: Frame = np.zeros((rig.height, rig.width, 3), np.uint8)
 
     async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
         async for chunk in frames_of(audio, self._fps):
             yield Shot(chunk, None)
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         return self.last.copy()
 
     def unseen(self, shots: int) -> None:

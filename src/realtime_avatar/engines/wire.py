@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.errors import AvatarError, EngineError
 from realtime_avatar.media import Shot
+from realtime_avatar.media.picture import Frame, nv12, rgb
 
 Frames = Literal["nv12", "jpeg"]
 """How pictures travel: half the size of RGB, or a sixth of that for a millisecond or two each."""
@@ -99,14 +100,10 @@ class Picture:
 
     Attributes:
         kind: How.
-        width: Pixels, even.
-        height: Pixels, even.
-        data: uint8; NV12 of BT.601 in (height * 3 / 2, width), or a JPEG's bytes.
+        data: uint8; NV12, see `media.picture.Frame`, or a JPEG's bytes.
     """
 
     kind: Frames
-    width: int
-    height: int
     data: NDArray[np.uint8]
 
 
@@ -114,13 +111,16 @@ def pack(value: Any, kind: Frames) -> Any:
     """Return what an engine gave as it travels: pictures packed, all else as it is."""
     if isinstance(value, Shot):
         return value if value.frame is None else replace(value, frame=pack(value.frame, kind))
-    if isinstance(value, np.ndarray) and value.ndim == 3:
-        return _nv12(value) if kind == "nv12" else _jpeg(value)
-    return value
+    if not isinstance(value, np.ndarray) or value.dtype != np.uint8:
+        return value
+    return Picture("nv12", nv12(value)) if kind == "nv12" else _jpeg(value)
 
 
 def unpack(value: Any) -> Any:
-    """Return what `pack` was given, but for what the packing lost; frames are newly allocated."""
+    """Return what `pack` was given, but for what the packing lost; frames are newly allocated.
+
+    NV12 stays what it is, as encoders take it.
+    """
     if isinstance(value, Shot):
         return replace(value, frame=unpack(value.frame))
     if not isinstance(value, Picture):
@@ -128,7 +128,7 @@ def unpack(value: Any) -> Any:
     if value.kind == "jpeg":
         drawn = cv2.imdecode(value.data, cv2.IMREAD_COLOR_RGB)
         return np.asarray(drawn, np.uint8)
-    return np.asarray(cv2.cvtColor(value.data, cv2.COLOR_YUV2RGB_NV12), np.uint8)
+    return value.data.copy()  # Ray's memory is not held by a picture that is shown for long
 
 
 def in_words(stage: str, error: Exception) -> AvatarError:
@@ -138,19 +138,7 @@ def in_words(stage: str, error: Exception) -> AvatarError:
     return EngineError(stage, str(error) or type(error).__name__)
 
 
-def _nv12(frame: NDArray[np.uint8]) -> Picture:
-    height, width = frame.shape[:2]
-    planar = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8).reshape(-1)
-    luma, chroma = height * width, height * width // 4
-    data = np.empty((height * 3 // 2, width), np.uint8)
-    data[:height] = planar[:luma].reshape(height, width)
-    pairs = data[height:].reshape(-1)
-    pairs[::2], pairs[1::2] = planar[luma : luma + chroma], planar[luma + chroma :]
-    return Picture("nv12", width, height, data)
-
-
-def _jpeg(frame: NDArray[np.uint8]) -> Picture:
-    height, width = frame.shape[:2]
-    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+def _jpeg(frame: Frame) -> Picture:
+    bgr = cv2.cvtColor(rgb(frame), cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return Picture("jpeg", width, height, np.asarray(data, np.uint8))
+    return Picture("jpeg", np.asarray(data, np.uint8))

@@ -25,6 +25,7 @@ from realtime_avatar.face.rig import PhotoRig, Renderer
 from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.frames import FrameCutter
 from realtime_avatar.media.motion import ARKIT, LIPS, Motion
+from realtime_avatar.media.picture import Frame
 from realtime_avatar.media.shot import Shot
 
 Floats = NDArray[np.float32]
@@ -90,7 +91,7 @@ class PhotoFace:
 
     def __init__(self, renderer: Renderer, motion: SpeechMotion) -> None:
         self._renderer, self._motion = renderer, motion
-        self._frame: NDArray[np.uint8] | None = None  # painted last
+        self._frame: Frame | None = None  # painted last
         self._repeated = 0
         self._continuity = Continuity(motion.fps, LIPS)
         self._due = 0  # sample of the speech from which pictures can be in time
@@ -121,7 +122,7 @@ class PhotoFace:
             yield await self._shot(film.popleft(), row)
         self._broken_off = False
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         """Return the next picture of the face that says nothing. See `Face.idle`.
 
         Raises:
@@ -151,9 +152,7 @@ class PhotoFace:
     async def _shot(self, audio: Audio, row: Floats) -> Shot:
         return Shot(audio, await self._picture(lambda: row, audio.start))
 
-    async def _picture(
-        self, row: Callable[[], Floats], start: int | None
-    ) -> NDArray[np.uint8] | None:
+    async def _picture(self, row: Callable[[], Floats], start: int | None) -> Frame | None:
         """Return the picture of a row that goes on from the one before.
 
         Args:
@@ -174,10 +173,10 @@ class PhotoFace:
 
     async def _painted(
         self, row: Callable[[], Floats], start: int | None
-    ) -> tuple[Floats, NDArray[np.uint8] | None]:
+    ) -> tuple[Floats, Frame | None]:
         """Return the row that is shown, (58,), and its picture; see `_picture`."""
 
-        def work() -> tuple[Floats, NDArray[np.uint8] | None]:
+        def work() -> tuple[Floats, Frame | None]:
             joined = self._continuity.join(row(), said=start is not None)
             if self._late(start):
                 return joined, None
@@ -189,7 +188,7 @@ class PhotoFace:
     def _late(self, start: int | None) -> bool:
         return start is not None and start < self._due
 
-    def _living(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
+    def _living(self, weights: Floats, pose: Floats) -> Frame:
         """Return the picture between speeches, which may be the one before.
 
         Painting and encoding take a third of a core, which thinking can use.
@@ -200,7 +199,7 @@ class PhotoFace:
             return frame
         return self._paint(weights, pose)
 
-    def _paint(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
+    def _paint(self, weights: Floats, pose: Floats) -> Frame:
         self._repeated, self._frame = 0, self._renderer.render(weights, pose)
         return self._frame
 

@@ -11,6 +11,7 @@ from anyio import CancelScope, to_thread
 
 from realtime_avatar.errors import EngineError
 from realtime_avatar.media.mp4 import Format, FragmentWriter, Mp4Writer, count_pictures
+from realtime_avatar.media.picture import size
 from realtime_avatar.media.shot import Shot
 
 
@@ -140,7 +141,7 @@ class PiecesPlayout:
 
 def _shape(shot: Shot, fps: int) -> Format:
     assert shot.frame is not None
-    height, width, _ = shot.frame.shape
+    height, width = size(shot.frame)
     return Format(width, height, fps, shot.audio.rate)
 
 

@@ -15,9 +15,9 @@ from anyio import (
     sleep_until,
 )
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from numpy.typing import NDArray
 
 from realtime_avatar.media.audio import Audio, to_int16
+from realtime_avatar.media.picture import Frame
 from realtime_avatar.media.shot import Shot
 
 BEHIND = 5
@@ -39,13 +39,13 @@ class Beat:
     Attributes:
         index: Ticks since the clock started.
         audio: Exactly `rate / fps` samples, from sample `index` times that.
-        frame: uint8, shape (height, width, 3), RGB; None: the same as before.
+        frame: See `Frame`; None: the same as before.
         speaking: Whether it is of a speech.
     """
 
     index: int
     audio: Audio
-    frame: NDArray[np.uint8] | None
+    frame: Frame | None
     speaking: bool
 
 
@@ -65,7 +65,7 @@ class LivePlayout:
 
     def __init__(
         self,
-        idle: Callable[[], Awaitable[NDArray[np.uint8]]],
+        idle: Callable[[], Awaitable[Frame]],
         *,
         words: Callable[[str], None] = lambda _: None,
         fps: int = 25,
@@ -82,8 +82,8 @@ class LivePlayout:
         self._waited = 0  # beats, since it has been paused
         self._given = self._sent = self._before = 0  # shots; `_before`: sent at the last stop
         self._heard: list[str] = []
-        self._picture: NDArray[np.uint8] | None = None  # shown last
-        self._next: NDArray[np.uint8] | None = None  # of the living face, made for the next beat
+        self._picture: Frame | None = None  # shown last
+        self._next: Frame | None = None  # of the living face, made for the next beat
         self._wanted = Event()
         self._wanted.set()
 

@@ -104,9 +104,11 @@ class Mp4Muxer:
             ValueError: if the first shot has no picture.
         """
         if shot.frame is not None:
-            picture = VideoFrame.from_ndarray(shot.frame, format="rgb24")
+            planar = shot.frame.ndim == 2
+            picture = VideoFrame.from_ndarray(shot.frame, format="nv12" if planar else "rgb24")
             self._last = picture.reformat(
                 format="yuv420p",
+                src_colorspace=Colorspace.ITU601 if planar else None,
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
                 threads=1,

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from realtime_avatar.media.audio import Audio
+from realtime_avatar.media.picture import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +14,9 @@ class Shot:
 
     Attributes:
         audio: Exactly `audio.rate / fps` samples.
-        frame: uint8, shape (height, width, 3), RGB. None holds the picture before, so
-            that a late face never stalls the voice.
+        frame: See `Frame`. None holds the picture before, so that a late face never stalls
+            the voice.
     """
 
     audio: Audio
-    frame: NDArray[np.uint8] | None
+    frame: Frame | None

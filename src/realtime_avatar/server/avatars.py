@@ -20,6 +20,7 @@ from realtime_avatar.errors import InputError
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.identity.consent import WORDING, Consent, agree
 from realtime_avatar.identity.records import Records
+from realtime_avatar.media.picture import Frame, rgb
 from realtime_avatar.server.decoding import Decoder
 from realtime_avatar.thinking.persona import Persona
 
@@ -182,7 +183,7 @@ class Avatars:
         return Avatar(key, name, persona, rig, picture)
 
 
-def _jpeg(frame: NDArray[np.uint8]) -> bytes:
+def _jpeg(frame: Frame) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(frame).save(file, "JPEG", quality=_QUALITY)
+    Image.fromarray(rgb(frame)).save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()

@@ -23,7 +23,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.errors import ConfigError, ModelMissing
 from realtime_avatar.media import Audio
 from realtime_avatar.voice import chinese, english, spanish
-from realtime_avatar.voice.accent import accent
+from realtime_avatar.voice.accent import Accent, accent
 from realtime_avatar.voice.clauses import Ending, Pace
 from realtime_avatar.voice.cloning import Cloner, listeners
 from realtime_avatar.voice.delivery import trimmed
@@ -80,7 +80,7 @@ class Kokoro:
         self._store = context.store
         self._cloner: Cloner | None = None
         self._packs = find_voices(context.store)
-        self._accents = dict[str, Pack | None]()
+        self._accents = dict[str, Accent | None]()
         file = context.store.path(_MODEL) / "kokoro-82m-int8.onnx"
         self.synthesis = Synthesis(file, context.threads, options.speed)
         self._loading = Lock()
@@ -179,8 +179,8 @@ class Kokoro:
         """Return a learned voice as it speaks a language."""
         if language not in self._accents:
             self._accents[language] = accent(language, self.speakers, self._pack)
-        added = self._accents[language]
-        return pack if added is None else pack + added
+        found = self._accents[language]
+        return found.given(pack) if found else pack
 
     def _mixed(self, parts: list[tuple[str, float]]) -> Pack:
         whole = sum(share for _, share in parts)

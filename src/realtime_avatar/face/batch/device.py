@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from realtime_avatar.engines.executor import Cost
 from realtime_avatar.engines.runtime import step
@@ -16,6 +15,7 @@ from realtime_avatar.face.batch.portrait import Picture
 from realtime_avatar.face.batch.tables import KIND
 from realtime_avatar.face.rig import PhotoRig
 from realtime_avatar.media.motion import ARKIT
+from realtime_avatar.media.picture import Frame
 
 MOST: Final = 64
 """Pictures of one batch, at most: what is more makes each no cheaper."""
@@ -58,7 +58,7 @@ class MeshDevice:
         more = (seconds(most) - first) / (most - 1) if most > 1 else first
         return {KIND: Cost(first, max(more, 0.0), most)}
 
-    async def run(self, kind: str, jobs: Sequence[Picture]) -> Sequence[NDArray[np.uint8]] | None:
+    async def run(self, kind: str, jobs: Sequence[Picture]) -> Sequence[Frame] | None:
         """Compute a batch; see `Device.run`."""
         try:
             return await step(lambda: self.painter.paint(jobs))

@@ -20,6 +20,7 @@ from realtime_avatar.face.motion import SpeechMotion
 from realtime_avatar.face.photo import Photo, PhotoFace, opened, parted
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.face.rig import Renderer
+from realtime_avatar.media.picture import Frame
 
 if TYPE_CHECKING:
     from realtime_avatar.face.batch.portrait import Portrait
@@ -123,7 +124,7 @@ class BatchedFace(PhotoFace):
 
     async def _painted(
         self, row: Callable[[], NDArray[np.float32]], start: int | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    ) -> tuple[NDArray[np.float32], Frame | None]:
         from realtime_avatar.face.batch.portrait import Picture  # imports PyTorch
 
         joined = await step(lambda: self._continuity.join(row(), said=start is not None))
@@ -131,7 +132,7 @@ class BatchedFace(PhotoFace):
             return joined, None
         weights, pose = parted(joined)
 
-        async def elsewhere() -> NDArray[np.uint8]:
+        async def elsewhere() -> Frame:
             return await step(lambda: self._renderer.render(weights, pose))
 
         job, due = Picture(self._portrait, weights, pose), current_time() + self._frame_s

@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from realtime_avatar.face.batch import lips, skin
+from realtime_avatar.face.batch import lips, planes, skin
 from realtime_avatar.face.batch.geometry import Geometry, told
 from realtime_avatar.face.batch.portrait import Picture, Portrait
 from realtime_avatar.face.batch.tables import BLOCK
+from realtime_avatar.media.picture import Frame
 
 
 class Painter:
@@ -31,8 +32,8 @@ class Painter:
         return Portrait(rig, self.device, background)
 
     @torch.inference_mode()
-    def paint(self, jobs: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-        """Return the pictures of some jobs, uint8 RGB (height, width, 3)."""
+    def paint(self, jobs: Sequence[Picture]) -> list[Frame]:
+        """Return the pictures of some jobs, in NV12."""
 
         def shape(number: int) -> tuple[int, int]:
             portrait = jobs[number].portrait
@@ -41,7 +42,7 @@ class Painter:
         found: list[tuple[list[int], Tensor]] = []
         for _, group in groupby(sorted(range(len(jobs)), key=shape), shape):
             numbers = list(group)
-            found.append((numbers, self._painted([jobs[number] for number in numbers])))
+            found.append((numbers, nv12(self.painted([jobs[number] for number in numbers]))))
         if self.device.type == "cuda":
             # Pinned memory: all copies go at once, and one wait is for all.
             found = [
@@ -49,13 +50,14 @@ class Painter:
                  .copy_(made, non_blocking=True)) for numbers, made in found
             ]  # fmt: skip
             torch.cuda.current_stream().synchronize()
-        pictures: dict[int, NDArray[np.uint8]] = {}
+        pictures: dict[int, Frame] = {}
         for numbers, made in found:
             pictures |= zip(numbers, made.numpy(), strict=True)
         return [pictures[number] for number in range(len(jobs))]
 
-    def _painted(self, jobs: Sequence[Picture]) -> Tensor:
-        """Return the pictures of jobs of one size, (pictures, height, width, 3)."""
+    @torch.inference_mode()
+    def painted(self, jobs: Sequence[Picture]) -> Tensor:
+        """Return the pictures of jobs of one size, uint8 RGB (pictures, height, width, 3)."""
         portraits = [job.portrait for job in jobs]
         height, width = portraits[0].height, portraits[0].width
         room = max(portrait.room for portrait in portraits)
@@ -98,6 +100,15 @@ class Painter:
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor
+
+
+def nv12(pictures: Tensor) -> Tensor:
+    """Return RGB pictures in NV12; see `planes.nv12`."""
+    count, height, width, _ = pictures.shape
+    made = pictures.new_empty(count, height // 2 * 3, width)
+    launched: Any = planes.nv12
+    launched[_programs(height * width // 4), count](pictures, made, height, width)
+    return made
 
 
 def _programs(pixels: int) -> int:

@@ -48,6 +48,8 @@ _UNITS: Final[tuple[_Unit, ...]] = (
 )  # fmt: skip
 _ROUNDS: Final = 60  # of projected gradient descent
 _TO_EYES: Final = 2.0  # eye distances to a unit of translation: half the square
+_FARTHEST: Final = np.array([0.26, 0.26, 0.18, 0.2, 0.2, 0.2], np.float32)
+"""How far the mesh can follow before hair is torn: radians, eye distances."""
 
 
 def _directions() -> Floats:
@@ -89,4 +91,5 @@ def mesh_motion(motion: Floats, first: Floats) -> Floats:
         pose[:, column] = sign * np.radians(degrees(motion[:, part]) - degrees(first[part]))
     shift = motion[:, SHIFT] - first[SHIFT]
     pose[:, 3], pose[:, 4] = _TO_EYES * shift[:, 0], -_TO_EYES * shift[:, 1]
+    pose[:] = pose.clip(-_FARTHEST, _FARTHEST)
     return rows

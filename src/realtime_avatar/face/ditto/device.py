@@ -21,10 +21,11 @@ from realtime_avatar.face.ditto.painter import BATCHES, KINDS, Backdrop, Painter
 from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.pose import Source
 from realtime_avatar.face.ditto.windows import Window
+from realtime_avatar.media.picture import Frame
 
 Floats = NDArray[np.float32]
 Job = Window | Picture
-Result = Floats | NDArray[np.uint8]
+Result = Floats | Frame
 
 
 class DittoDevice:

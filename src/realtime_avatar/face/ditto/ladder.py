@@ -15,6 +15,7 @@ from realtime_avatar.engines.runtime import step
 from realtime_avatar.face.ditto.painter import Backdrop, Picture
 from realtime_avatar.face.rig import PhotoRig, Renderer
 from realtime_avatar.media.motion import ARKIT
+from realtime_avatar.media.picture import Frame
 
 Floats = NDArray[np.float32]
 
@@ -62,7 +63,7 @@ class Ladder:
         self.shown = self._kinds[0]
         """What the last picture was painted as."""
 
-    async def paint(self, row: Floats, due: float, *, must: bool) -> NDArray[np.uint8] | None:
+    async def paint(self, row: Floats, due: float, *, must: bool) -> Frame | None:
         """Return the next picture; None if it comes too late to be seen.
 
         Args:
@@ -75,7 +76,7 @@ class Ladder:
         driving = (moving + self._calm / self._frames * (still - moving)).astype(np.float32)
         job = Picture(self._backdrop, self._source, driving.reshape(21, 3))
 
-        async def elsewhere() -> NDArray[np.uint8]:
+        async def elsewhere() -> Frame:
             return await step(lambda: self._render(mesh))
 
         last = elsewhere if kinds[-1] == MESH else None
@@ -102,7 +103,7 @@ class Ladder:
             return self._kinds
         return tuple(kind for kind in self._kinds if kind in _WHOLE)
 
-    def _render(self, mesh: Floats) -> NDArray[np.uint8]:
+    def _render(self, mesh: Floats) -> Frame:
         if self._renderer is None:
             self._renderer = Renderer(self._photo)
         weights, pose = mesh[: len(ARKIT)].clip(0, 1), mesh[len(ARKIT) :]

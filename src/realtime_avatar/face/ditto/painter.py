@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from realtime_avatar.face.ditto.fast_warp import FastWarp
 from realtime_avatar.face.ditto.graphs import Recorded, compiled
 from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.warp import WarpNetwork
+from realtime_avatar.media.picture import Frame
 
 BATCHES: Final = (1, 2, 4, 8)
 """Sizes that are compiled and recorded; what is between is filled up."""
@@ -46,12 +48,13 @@ class Backdrop:
         self, cut: Cut, slices: NDArray[np.float16], device: torch.device, kind: torch.dtype
     ) -> None:
         self.slices = torch.from_numpy(slices).to(device, kind)
-        self.shape = cut.frame.shape
-        self._base = torch.from_numpy(np.ascontiguousarray(cut.frame)).to(device)
+        whole = torch.from_numpy(np.ascontiguousarray(cut.frame)).to(device)
+        self._base = nv12(whole)
         grid, mask, rows, columns = _places(cut)
-        self._part = (rows, columns)
+        self._luma, low = (rows, columns), len(whole)
+        self._chroma = (slice(low + rows.start // 2, low + rows.stop // 2), columns)
         self._grid = torch.from_numpy(grid[None]).to(device)
-        base = self._base[rows, columns].float()
+        base = whole[rows, columns].float()
         # How much of each pixel is pasted, and what is under it.
         self._layers: dict[bool, tuple[Tensor, Tensor]] = {}
         for mouth, share in ((False, mask), (True, mask * _oval(grid, cut.mouth))):
@@ -59,7 +62,7 @@ class Backdrop:
             self._layers[mouth] = (255 * seen, base * (1 - seen))
 
     def paste(self, face: Tensor, *, mouth: bool = False) -> Tensor:
-        """Return the picture, uint8 RGB (height, width, 3).
+        """Return the picture in NV12; see `Frame`.
 
         Args:
             face: (3, side, side) in [0, 1], the square.
@@ -69,9 +72,9 @@ class Backdrop:
         placed = F.grid_sample(
             face[None].float(), self._grid, padding_mode="border", align_corners=False
         )
-        seen = placed[0].movedim(0, -1) * share + under
+        seen = (placed[0].movedim(0, -1) * share + under).clamp(0, 255)
         picture = self._base.clone()
-        picture[self._part] = seen.round().clamp(0, 255).to(torch.uint8)
+        picture[self._luma], picture[self._chroma] = _planes(seen)
         return picture
 
 
@@ -140,8 +143,8 @@ class Painter:
                 self._recorded["picture", 1] = Recorded(model.picture, *single)
 
     @torch.inference_mode()
-    def paint(self, kind: str, jobs: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-        """Return the pictures of some jobs. `kind`: one of `KINDS`."""
+    def paint(self, kind: str, jobs: Sequence[Picture]) -> list[Frame]:
+        """Return the pictures of some jobs, in NV12. `kind`: one of `KINDS`."""
         faces = self.faces(
             kind,
             torch.stack([job.backdrop.slices for job in jobs]),
@@ -210,25 +213,28 @@ class _Fast(_Both):
 
 
 def nv12(picture: Tensor) -> Tensor:
-    """Return a picture as video encoders take it (BT.601, studio range).
+    """Return a picture in NV12, see `Frame`; chroma is the mean of four pixels.
 
     Args:
         picture: uint8 RGB, (height, width, 3), both sides even.
-
-    Returns:
-        uint8, (height * 3 / 2, width): luma, then chroma of each 2x2 pixels, blue and red by
-        turns.
     """
-    rgb = picture.float() / 255
-    weights = rgb.new_tensor(
-        [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
-    )
-    yuv = rgb @ weights.T
-    high, wide = picture.shape[:2]
-    luma = yuv[..., 0] + 16
+    return torch.cat(_planes(picture.float()))
+
+
+def _planes(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """Return luma, (height, width), and chroma, (height / 2, width), of RGB from 0 to 255."""
+    yuv = rgb @ _weights(rgb.device).T
+    high, wide = rgb.shape[:2]
     chroma = yuv[..., 1:].unflatten(1, (wide // 2, 2)).unflatten(0, (high // 2, 2)).mean((1, 3))
-    planes = torch.cat([luma, (chroma + 128).flatten(1)])
-    return planes.round().clamp(0, 255).to(torch.uint8)
+    # Halves are rounded up by the cut; nothing is beyond 16 to 240.
+    return (yuv[..., 0] + 16.5).to(torch.uint8), (chroma.flatten(1) + 128.5).to(torch.uint8)
+
+
+@cache
+def _weights(device: torch.device) -> Tensor:
+    """Return what makes luma, blue and red of RGB."""
+    parts = [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
+    return torch.tensor(parts, device=device) / 255
 
 
 def _oval(grid: Floats, mouth: tuple[float, float, float, float]) -> Floats:
@@ -245,16 +251,17 @@ def _oval(grid: Floats, mouth: tuple[float, float, float, float]) -> Floats:
 
 
 def _places(cut: Cut) -> tuple[Floats, Floats, slice, slice]:
-    """Return where the frame's pixels are in the square, how much it covers them, and which."""
+    """Return where the frame's pixels are in the square, how much it covers them, and which.
+
+    Rows and columns begin and end at even ones.
+    """
     high, wide = cut.frame.shape[:2]
     corners = np.array([[-0.5, 511.5, 511.5, -0.5], [-0.5, -0.5, 511.5, 511.5]])
     around = cut.way[:, :2] @ corners + cut.way[:, 2:]
-    x0, y0 = np.floor(around.min(1)).astype(int).clip(0, (wide - 1, high - 1))
-    x1, y1 = np.ceil(around.max(1)).astype(int).clip(1, (wide, high))
-    rows, columns = (
-        slice(int(y0), max(int(y1), int(y0) + 1)),
-        slice(int(x0), max(int(x1), int(x0) + 1)),
-    )
+    x0, y0 = 2 * np.floor(around.min(1) / 2).astype(int).clip(0, (wide // 2 - 1, high // 2 - 1))
+    x1, y1 = 2 * np.ceil(around.max(1) / 2).astype(int).clip(1, (wide // 2, high // 2))
+    rows = slice(int(y0), max(int(y1), int(y0) + 2))
+    columns = slice(int(x0), max(int(x1), int(x0) + 2))
     y, x = np.mgrid[rows, columns]
     inverse = np.linalg.inv(cut.way[:, :2])
     places = (np.stack([x, y], -1) - cut.way[:, 2]) @ inverse.T

@@ -25,6 +25,7 @@ from realtime_avatar.face.ditto.pose import driven, keypoints, still
 from realtime_avatar.face.ditto.windows import NEW, MotionStream, Window
 from realtime_avatar.media.audio import Audio
 from realtime_avatar.media.frames import FrameCutter
+from realtime_avatar.media.picture import Frame
 from realtime_avatar.media.shot import Shot
 
 Floats = NDArray[np.float32]
@@ -138,7 +139,7 @@ class DittoFace:
             if not finished:
                 self._continuity.take_back()
 
-    async def idle(self, presence: Presence = "idle") -> NDArray[np.uint8]:
+    async def idle(self, presence: Presence = "idle") -> Frame:
         """Return the next picture of the face that says nothing. See `Face.idle`.
 
         Raises:
@@ -216,7 +217,7 @@ class DittoFace:
         assert found is not None
         return found[1]
 
-    async def _picture(self, row: Floats, *, must: bool) -> NDArray[np.uint8] | None:
+    async def _picture(self, row: Floats, *, must: bool) -> Frame | None:
         self._due = max(current_time(), self._due) + 1 / self._fps
         return await self._ladder.paint(row, self._due, must=must)
 
