@@ -31,6 +31,7 @@ class HeardBack:
         sounds: Of the sentences, as they were spoken.
         first: Seconds to the first sound of each.
         took: Seconds to the last.
+        gaps: Longest wait in each, seconds, of who plays it from the first sound on; 0 if none.
     """
 
     wrong: int = 0
@@ -39,6 +40,7 @@ class HeardBack:
     sounds: list[Audio] = field(default_factory=list[Audio])
     first: list[float] = field(default_factory=list[float])
     took: list[float] = field(default_factory=list[float])
+    gaps: list[float] = field(default_factory=list[float])
 
     @property
     def rate(self) -> float:
@@ -77,11 +79,17 @@ async def hear_back(
     async with hears as recognizer, engine.open(language=language, speaker=speaker) as voice:
         for sentence in sentences:
             start, chunks = perf_counter(), list[Audio]()
+            gap = played = 0.0
             async for audio in voice.speak(_once(sentence["text"])):
-                if not chunks:
-                    found.first.append(perf_counter() - start)
+                at = perf_counter() - start
+                if chunks:
+                    gap = max(gap, at - played)
+                else:
+                    found.first.append(at)
                 chunks.append(audio)
+                played = max(at, played) + audio.seconds
             found.took.append(perf_counter() - start)
+            found.gaps.append(gap)
             said = join(chunks)
             found.sounds.append(said)
             heard = (await last_word(recognizer, resample(said, 16_000))).text

@@ -231,6 +231,8 @@ def _figures(heard: HeardBack) -> Report:
     return {
         "error": round(heard.rate, 4),
         "factor": round(heard.factor, 3),
+        "gap": round(max(heard.gaps, default=0.0), 3),
+        "gaps": sum(gap > 0 for gap in heard.gaps),
         "misheard": heard.misheard,
         "pitch": _pitch(join(heard.sounds)),
     }
@@ -256,6 +258,10 @@ def _bars(report: Report) -> list[Bar]:
             most=0.06 if name.startswith("hibari") else 0.6)
         for name, voice in stock.items()
     ]  # fmt: skip
+    bars += [
+        Bar(f"longest gap in a sentence of {name}, s", voice["gap"], most=0)
+        for name, voice in stock.items()
+    ]
     gains: list[float] = []
     for name, person in learned.items():
         own = person["judged_by"][name]
@@ -267,6 +273,8 @@ def _bars(report: Report) -> list[Bar]:
             bars.append(
                 Bar(f"first sound of {name}, {language}, s", voice["first_audio"], most=0.6)
             )
+            what = f"longest gap in a sentence of {name}, {language}, s"
+            bars.append(Bar(what, voice["gap"], most=0))
         if others:
             what = f"{name} more alike itself than anybody else, by the judge"
             bars.append(Bar(what, own - max(others), least=0.15))
