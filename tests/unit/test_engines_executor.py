@@ -47,8 +47,11 @@ class Clockwork:
         return [f"{kind} {job}" for job in jobs]
 
 
-def executor_of(device: Clockwork, sessions: int | None = None) -> Executor[str, str]:
-    return Executor(device, COSTS, {"picture": 25.0, "motion": 5.0}, sessions=sessions)
+def executor_of(
+    device: Clockwork, sessions: int | None = None, most: int | None = None
+) -> Executor[str, str]:
+    rates = {"picture": 25.0, "motion": 5.0}
+    return Executor(device, COSTS, rates, sessions=sessions, most=most)
 
 
 async def test_what_is_due_together_is_computed_together():
@@ -142,6 +145,15 @@ async def test_sessions_beyond_what_the_device_sustains_are_refused():
 async def test_a_slow_device_still_lets_one_in():
     executor = Executor(Clockwork(), {"picture": Cost(9, 9, 1)}, {"picture": 25.0})
     assert executor.capacity == 1
+
+
+@pytest.mark.parametrize(
+    ("sessions", "most", "places"), [(None, 3, 3), (None, 30, 9), (12, 3, 12), (2, None, 2)]
+)
+async def test_what_is_set_goes_before_what_the_device_sustains_and_the_process_carries(
+    sessions: int | None, most: int | None, places: int
+):
+    assert executor_of(Clockwork(), sessions, most).capacity == places
 
 
 async def test_as_many_as_it_sustains_are_in_time():

@@ -115,7 +115,8 @@ class Executor(Generic[J, R]):
         costs: Of each kind of job, as measured on it.
         rates: Jobs of each kind that a session at its best asks for in a second; by these
             and the costs it is known how many sessions the device sustains.
-        sessions: At most so many, whatever is known.
+        sessions: So many at most, whatever is known.
+        most: So many at most, if the device sustains more.
     """
 
     def __init__(
@@ -125,12 +126,13 @@ class Executor(Generic[J, R]):
         rates: Mapping[str, float],
         *,
         sessions: int | None = None,
+        most: int | None = None,
     ) -> None:
         self._device, self._costs = device, costs
         self._rates = rates
         share = sum(rate * costs[kind].least for kind, rate in rates.items())
         sustained = max(1, int(_SHARE / share))
-        self.capacity: Final = sustained if sessions is None else sessions
+        self.capacity: Final = sessions or min(sustained, most or sustained)
         """Sessions that the device sustains; one is let in however slow it is."""
         self._seats = 0
         self._pending: list[_Job[J]] = []

@@ -67,10 +67,8 @@ class PhotoGpu:
         portrait = read_portrait(default_portrait())
         example, _ = enrol(self._photo.landmarker, portrait, (512, 512))
         costs = self._device.prepare(example)
-        executor: Executor[Any, Any] = Executor(self._device, costs, {KIND: float(FPS)})
-        places = options.sessions or min(executor.capacity, CARRIED)
         self._executor: Executor[Any, Any] = Executor(
-            self._device, costs, {KIND: float(FPS)}, sessions=places
+            self._device, costs, {KIND: float(FPS)}, sessions=options.sessions, most=CARRIED
         )
 
     @property
