@@ -1,10 +1,11 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from realtime_avatar.voice.norm_statistics import KeptStatistics, Statistics
-from realtime_avatar.voice.parts import cuts
+from realtime_avatar.voice.parts import REACH, cuts
 
 WORDS = list(range(9, 200, 8))  # frames
 
@@ -12,8 +13,8 @@ WORDS = list(range(9, 200, 8))  # frames
 @pytest.mark.parametrize(
     ("factor", "expected"),
     [
-        (0.05, [33, 97]),
-        (0.35, [33, 97]),
+        (0.05, [33, 73, 145]),
+        (0.35, [33, 73, 145]),
         (0.6, [97]),  # slow: two parts, of which the second is ready in time
         (1.5, [137]),
     ],
@@ -22,6 +23,16 @@ def test_no_part_is_longer_than_the_one_before_it_leaves_time_for(
     factor: float, expected: list[int]
 ) -> None:
     assert [WORDS[word] for word in cuts(WORDS, 200, factor)] == expected
+
+
+@pytest.mark.parametrize("factor", [0.2, 0.35])
+def test_each_part_is_ready_a_while_before_the_one_before_it_has_been_heard(factor: float) -> None:
+    bounds = [*(WORDS[word] for word in cuts(WORDS, 200, factor)), 200]
+    ready, played = 0.0, float(bounds[0] - WORDS[0])  # what is heard does not begin with silence
+    for start, end in pairwise(bounds):
+        ready += (end - start + 2 * REACH) * factor
+        assert played - ready >= 6  # frames, 150 ms
+        played += end - start
 
 
 def test_what_is_still_to_be_heard_leaves_time_for_a_longer_part() -> None:

@@ -28,10 +28,10 @@ def cuts(starts: Sequence[int], length: int, factor: float, ahead: float = 0.0) 
     least = max(_FEWEST, ahead * times - 2 * REACH)
     if times < _SLOW:
         least = max(least, length / (1 + times))
-    found, last = list[int](), 0
+    found, last, heard = list[int](), 0, starts[0] if starts else 0  # silence is not waited for
     for word, start in enumerate(starts):
         if start - last >= least and length - start >= _FEWEST // 2:
             found.append(word)
-            least = max((start - last) * min(times, _GROWTH) - 2 * REACH, _FEWEST)
-            last = start
+            least = max((start - heard) * min(times, _GROWTH) - 2 * REACH, _FEWEST)
+            last = heard = start
     return found
