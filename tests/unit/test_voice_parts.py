@@ -13,10 +13,10 @@ WORDS = list(range(9, 200, 8))  # frames
 @pytest.mark.parametrize(
     ("factor", "expected"),
     [
-        (0.05, [33, 73, 145]),
-        (0.35, [33, 73, 145]),
-        (0.6, [97]),  # slow: two parts, of which the second is ready in time
-        (1.5, [137]),
+        (0.05, [33, 65, 137]),
+        (0.35, [33, 65, 129]),
+        (0.6, [49, 81, 121, 177]),  # slow: the first is longer, so that each is ready in time
+        (1.5, [137, 177]),
     ],
 )
 def test_no_part_is_longer_than_the_one_before_it_leaves_time_for(
@@ -25,18 +25,28 @@ def test_no_part_is_longer_than_the_one_before_it_leaves_time_for(
     assert [WORDS[word] for word in cuts(WORDS, 200, factor)] == expected
 
 
-@pytest.mark.parametrize("factor", [0.2, 0.35])
-def test_each_part_is_ready_a_while_before_the_one_before_it_has_been_heard(factor: float) -> None:
-    bounds = [*(WORDS[word] for word in cuts(WORDS, 200, factor)), 200]
-    ready, played = 0.0, float(bounds[0] - WORDS[0])  # what is heard does not begin with silence
+@pytest.mark.parametrize("factor", [0.2, 0.35, 0.45, 0.6, 1.0])
+@pytest.mark.parametrize(
+    ("words", "length"),
+    [
+        (WORDS, 200),
+        ([9, 13, 27, 36, 78, 90], 117),  # an amount of money is one long word
+        ([12, 25, 28, 32, 41, 63, 71], 85),
+    ],
+)
+def test_each_part_is_ready_a_while_before_the_one_before_it_has_been_heard(
+    words: list[int], length: int, factor: float
+) -> None:
+    bounds = [*(words[word] for word in cuts(words, length, factor)), length]
+    ready, played = 0.0, float(bounds[0] - words[0])  # what is heard does not begin with silence
     for start, end in pairwise(bounds):
         ready += (end - start + 2 * REACH) * factor
-        assert played - ready >= 6  # frames, 150 ms
+        assert played - ready >= 7  # frames, 175 ms
         played += end - start
 
 
 def test_what_is_still_to_be_heard_leaves_time_for_a_longer_part() -> None:
-    assert [WORDS[word] for word in cuts(WORDS, 200, 0.35, ahead=50)] == [97]
+    assert [WORDS[word] for word in cuts(WORDS, 200, 0.35, ahead=50)] == [81]
     assert cuts(WORDS, 200, 0.35, ahead=120) == []
 
 
