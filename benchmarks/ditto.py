@@ -1,7 +1,8 @@
 """Ditto's networks on this machine: do they compute what the published ones do, and how fast.
 
     python benchmarks/ditto.py [--reference DIR] [--prefix P] [--speed] [--fp8]
-        [--sessions SECONDS [--counts 1,4,8]] [--first REPLIES] [--cards N] [--output FILE]
+        [--sessions SECONDS [--counts 1,4,8] [--heard 10,70]] [--first REPLIES] [--cards N]
+        [--output FILE]
 
 Prints JSON. With a GPU in float16 (motion in float32 with TF32), as it is served; without one
 on the CPU in float32. A second run finds compiled kernels in TORCHINDUCTOR_CACHE_DIR.
@@ -55,18 +56,26 @@ def speed() -> dict[str, Any]:
     }
 
 
-def served(seconds: float, counts: tuple[int, ...], replies: int) -> dict[str, Any]:
+def served(
+    seconds: float, counts: tuple[int, ...], heard: tuple[int, ...], replies: int
+) -> dict[str, Any]:
     """Return what the device was measured to cost and sustain, how late pictures were.
 
     And, for some replies, when their first picture came.
+
+    Args:
+        seconds: That each count of sessions is played.
+        counts: Of sessions.
+        heard: Frames of sound that a session makes motion of at once, each played.
+        replies: So many.
     """
     from realtime_avatar.bench.ditto_accuracy import network
-    from realtime_avatar.bench.ditto_sessions import backdrop_of, curve, device_of
+    from realtime_avatar.bench.ditto_sessions import Motion, backdrop_of, curve, device_of
     from realtime_avatar.engines.executor import Executor
 
     start = perf_counter()
     device, costs, cut, cond = device_of(network)
-    rates = {"picture": 25.0, "motion": 5.0}
+    rates = {"picture": 25.0, "motion": 25.0 / heard[0]}
     found: dict[str, Any] = {
         "start_s": perf_counter() - start,
         "costs": {kind: [cost.first, cost.more, cost.most] for kind, cost in costs.items()},
@@ -76,7 +85,11 @@ def served(seconds: float, counts: tuple[int, ...], replies: int) -> dict[str, A
         found["first_picture"] = anyio.run(first, device, costs, cut, cond, replies)
     if seconds:
         backdrop = backdrop_of(device, cut)
-        found["curve"] = anyio.run(curve, device, costs, backdrop, cond, counts, seconds)
+        for frames in heard:
+            motion = Motion.of(frames)
+            found[f"curve_{frames}_frames_heard_at_once"] = anyio.run(
+                curve, device, costs, backdrop, cond, counts, seconds, motion
+            )
     found["gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
     return found
 
@@ -125,6 +138,8 @@ def main() -> None:
     parser.add_argument("--sessions", type=float, default=0, metavar="SECONDS",
                         help="play sessions for so long, each count; needs a GPU")  # fmt: skip
     parser.add_argument("--counts", default="1,4,8,12,16", help="of sessions")
+    parser.add_argument("--heard", default="10",
+                        help="frames that motion is made of at once; 70: of silence")  # fmt: skip
     parser.add_argument("--first", type=int, default=0, metavar="REPLIES",
                         help="time the first pictures of so many; needs a GPU")  # fmt: skip
     parser.add_argument("--fp8", action="store_true", help="try 8-bit floats; needs a GPU")
@@ -134,6 +149,7 @@ def main() -> None:
     found: dict[str, Any] = {"torch": torch.__version__}
     if given.cards > 1:
         same = ["--sessions", str(given.sessions), "--counts", given.counts]
+        same += ["--heard", given.heard]
         found["cards"] = cards(given.cards, [*same, "--first", str(given.first)])
         finish(found, given.output)
         return
@@ -147,9 +163,13 @@ def main() -> None:
 
         found["fp8"] = fp8()
     if given.sessions or given.first:
-        counts = tuple(int(count) for count in given.counts.split(","))
-        found["sessions"] = served(given.sessions, counts, given.first)
+        counts, heard = _numbers(given.counts), _numbers(given.heard)
+        found["sessions"] = served(given.sessions, counts, heard, given.first)
     finish(found, given.output)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
 
 
 def finish(found: dict[str, Any], output: Path | None) -> None:

@@ -1,14 +1,14 @@
 """How many sessions one GPU sustains: made-up sessions on the real device and executor."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import numpy as np
-from anyio import current_time, sleep_until
-from anyio.abc import TaskGroup
+from anyio import Event, current_time, sleep_until
 
 from realtime_avatar.engines.executor import Cost, Executor, Seat
 from realtime_avatar.face.ditto.checkpoint import Checkpoint
@@ -20,7 +20,30 @@ from realtime_avatar.face.ditto.portrait import Cut
 from realtime_avatar.face.ditto.windows import NEW, Window
 
 _AHEAD = 1 / FPS  # seconds before it is shown that a picture is asked for
-_MOTION_AHEAD = 1.0  # seconds before its pictures are asked for that motion is
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How a session asks for motion.
+
+    Attributes:
+        frames: That a window makes motion of.
+        before: Seconds before the first of them is shown that it is asked for.
+        within: Seconds in which it should be done.
+    """
+
+    frames: int
+    before: float
+    within: float
+
+    @classmethod
+    def of(cls, frames: int) -> Self:
+        """Return it as `face.ditto.session` asks: of speech while five pictures wait to be shown.
+
+        Args:
+            frames: As many as are heard at once; the most are made of silence, with no hurry.
+        """
+        return cls(frames, 0.2, 0.1) if frames < NEW else cls(frames, 1.0, 1.0)
 
 
 async def curve(
@@ -30,15 +53,16 @@ async def curve(
     cond: int,
     counts: tuple[int, ...],
     seconds: float,
+    motion: Motion,
 ) -> list[dict[str, Any]]:
     """Return for each count of sessions how late their pictures were.
 
-    Every session asks for a picture each 40 ms, one frame before it is due, and for a window
-    of motion each 70 frames; they begin at moments of their own.
+    Every session asks for a picture each 40 ms, one frame before it is due and not before there
+    is motion of it; they begin at moments of their own.
     """
     found: list[dict[str, Any]] = []
     for count in counts:
-        rates = {"picture": float(FPS), "motion": FPS / NEW}
+        rates = {"picture": float(FPS), "motion": FPS / motion.frames}
         watched = _Watched(device)
         executor: Executor[Any, Any] = Executor(watched, costs, rates, sessions=count)
         late: list[float] = []
@@ -46,7 +70,8 @@ async def curve(
         async with anyio.create_task_group() as tasks:
             for number in range(count):
                 tasks.start_soon(
-                    _session, executor, backdrop, cond, number / count / FPS, seconds,
+                    _session, executor, backdrop, cond,
+                    number / count * motion.frames / FPS, seconds, motion,
                     device.kinds, late, shown,
                 )  # fmt: skip
         cut = quantiles(late, n=100)
@@ -81,58 +106,50 @@ class _Watched:
         return found
 
 
-async def _think(seat: Seat[Any, Any], window: Window, due: float) -> None:
-    await seat.do(window, due, "motion", must=True)
-
-
 async def _session(
     executor: Executor[Any, Any],
     backdrop: Backdrop,
     cond: int,
     offset: float,
     seconds: float,
+    motion: Motion,
     kinds: tuple[str, ...],
     late: list[float],
     shown: list[str],
 ) -> None:
-    start = current_time() + 0.1 + offset
+    start = current_time() + 0.1 + motion.before + offset
+    frames = int(seconds * FPS)
+    moved = [Event() for _ in range(0, frames, motion.frames)]
     with executor.seat() as seat:
         async with anyio.create_task_group() as tasks:
-            await _play(seat, tasks, backdrop, cond, start, seconds, kinds, late, shown)
+            tasks.start_soon(_think, seat, cond, start, motion, moved)
+            random = np.random.default_rng(int(start * 1e6) % 2**31)
+            source = 0.2 * random.standard_normal((21, 3), np.float32)
+            for frame in range(frames):
+                due = start + frame / FPS
+                await sleep_until(due - _AHEAD)
+                await moved[frame // motion.frames].wait()
+                driving = source + 0.05 * random.standard_normal((21, 3), np.float32)
+                picture = Picture(backdrop, source, driving.astype(np.float32))
+                found = await seat.do(picture, due, *kinds)
+                shown.append(found[0] if found else "")
+                late.append(max(0.0, current_time() - due) if found else 1.0)
 
 
-async def _play(
-    seat: Seat[Any, Any],
-    tasks: TaskGroup,
-    backdrop: Backdrop,
-    cond: int,
-    start: float,
-    seconds: float,
-    kinds: tuple[str, ...],
-    late: list[float],
-    shown: list[str],
+async def _think(
+    seat: Seat[Any, Any], cond: int, start: float, motion: Motion, moved: list[Event]
 ) -> None:
     random = np.random.default_rng(int(start * 1e6) % 2**31)
-    source = 0.2 * random.standard_normal((21, 3), np.float32)
-    for frame in range(int(seconds * FPS)):
-        due = start + frame / FPS
-        await sleep_until(due - _AHEAD)
-        if frame % NEW == 0:
-            window = Window(
-                random.standard_normal(265, np.float32),
-                random.standard_normal((80, cond), np.float32),
-                random.standard_normal((80, 265), np.float32),
-            )
-            tasks.start_soon(_think, seat, window, due + _MOTION_AHEAD)
-        moved = source + 0.05 * random.standard_normal((21, 3), np.float32)
-        driving = moved.astype(np.float32)
-        found = await seat.do(Picture(backdrop, source, driving), due, *kinds)
-        if found is None:
-            shown.append("")
-            late.append(1.0)
-            continue
-        shown.append(found[0])
-        late.append(max(0.0, current_time() - due))
+    for number, done in enumerate(moved):
+        asked = start + number * motion.frames / FPS - motion.before
+        await sleep_until(asked)
+        window = Window(
+            random.standard_normal(265, np.float32),
+            random.standard_normal((80, cond), np.float32),
+            random.standard_normal((80, 265), np.float32),
+        )
+        await seat.do(window, asked + motion.within, "motion", must=True)
+        done.set()
 
 
 def device_of(
