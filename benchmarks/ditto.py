@@ -1,7 +1,7 @@
 """Ditto's networks on this machine: do they compute what the published ones do, and how fast.
 
     python benchmarks/ditto.py [--reference DIR] [--prefix P] [--speed] [--fp8]
-        [--sessions SECONDS [--counts 1,4,8] [--heard 10,70]] [--first REPLIES] [--cards N]
+        [--sessions SECONDS [--counts 1,4,8] [--heard 20,70]] [--first REPLIES] [--cards N]
         [--output FILE]
 
 Prints JSON. With a GPU in float16 (motion in float32 with TF32), as it is served; without one
@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=float, default=0, metavar="SECONDS",
                         help="play sessions for so long, each count; needs a GPU")  # fmt: skip
     parser.add_argument("--counts", default="1,4,8,12,16", help="of sessions")
-    parser.add_argument("--heard", default="10",
+    parser.add_argument("--heard", default="20",
                         help="frames that motion is made of at once; 70: of silence")  # fmt: skip
     parser.add_argument("--first", type=int, default=0, metavar="REPLIES",
                         help="time the first pictures of so many; needs a GPU")  # fmt: skip

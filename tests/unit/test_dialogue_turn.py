@@ -1,6 +1,5 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 import anyio
 import numpy as np
@@ -8,11 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_avatar.dialogue.history import History
-from realtime_avatar.dialogue.turn import CHUNKS, SHOTS, TOGETHER, TOKENS, Engines, Turn
+from realtime_avatar.dialogue.turn import CHUNKS, SHOTS, TOKENS, Engines, Turn
 from realtime_avatar.engines.ports import Message, Presence
 from realtime_avatar.errors import EngineError
 from realtime_avatar.media import Audio, Shot
-from realtime_avatar.media.frames import frames_of
 
 pytestmark = pytest.mark.anyio
 FRAME = np.zeros((2, 2, 3), np.uint8)
@@ -56,7 +54,7 @@ class Face:
     async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
         held: Audio | None = None  # one frame of look-ahead, as a real face has
         try:
-            async for chunk in frames_of(audio, 25):
+            async for chunk in audio:
                 if self.made == self.fails_at:
                     raise RuntimeError("the face fell over")
                 if held:
@@ -99,32 +97,6 @@ async def test_everything_that_was_thought_is_heard_in_order():
     assert face.closed
 
 
-async def test_what_waits_is_given_to_the_face_at_once_but_the_first_and_another_mood_alone():
-    class Moody(Chat):
-        async def reply(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
-            async for word in super().reply(messages):
-                yield f"[happy] {word}" if word == "w40 " else word
-
-    class Noting(Face):
-        async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
-            async for chunk in audio:
-                given.append(chunk)
-                for shot in range(0, chunk.samples, SAMPLES):
-                    for _ in range(50):
-                        await anyio.lowlevel.checkpoint()  # the voice gets ahead
-                    at = slice(shot, shot + SAMPLES)
-                    piece = Audio(chunk.pcm[at], chunk.rate, chunk.start + shot)
-                    yield Shot(replace(piece, text="" if shot else chunk.text), FRAME)
-
-    given: list[Audio] = []
-    turn = Turn(Engines(Voice(), Noting(), Moody(words=60)), History(), Playout())
-    await turn.run("hello")
-    assert turn.heard == words(60)
-    assert [audio.samples // SAMPLES for audio in given] == [1, 10, 10, 10, 9, 10, 10]
-    assert [audio.emotion for audio in given] == ["neutral"] * 5 + ["happy"] * 2
-    assert [audio.end for audio in given[:-1]] == [audio.start for audio in given[1:]]
-
-
 async def test_stopping_keeps_only_what_was_heard_and_wastes_only_the_queues():
     chat, voice, face, playout, history = Chat(), Voice(), Face(), Playout(limit=3), History()
     turn = Turn(Engines(voice, face, chat), history, playout)
@@ -133,8 +105,7 @@ async def test_stopping_keeps_only_what_was_heard_and_wastes_only_the_queues():
         await playout.stalled.wait()
         await anyio.wait_all_tasks_blocked()
         assert face.made <= 3 + SHOTS + 2
-        at_once = round(TOGETHER * Voice.rate / SAMPLES)
-        assert voice.made <= face.made + CHUNKS + at_once + 3
+        assert voice.made <= face.made + CHUNKS + 3
         assert chat.made <= voice.made + TOKENS + 2
         await turn.stop()
     assert turn.heard == words(3)

@@ -144,7 +144,7 @@ class Diffusion:
         self.windows: list[Window] = []
         self.off = 0.0
 
-    async def __call__(self, window: Window) -> np.ndarray:
+    async def __call__(self, window: Window, within: float) -> np.ndarray:
         self.windows.append(window)
         return np.repeat(window.cond[:, :1] + self.off, 265, 1).astype(np.float32)
 
@@ -154,7 +154,7 @@ async def test_windows_overlap_and_end_with_what_is_newest():
     diffusion = Diffusion()
     stream = MotionStream(diffusion, np.zeros(265, np.float32), np.zeros(4, np.float32))
     heard = np.repeat(np.arange(1, 101, dtype=np.float32)[:, None], 4, 1)
-    made = [await stream.extend(heard[:5]), await stream.extend(heard[5:100])]
+    made = [await stream.extend(heard[:5], 0.1), await stream.extend(heard[5:100], 0.1)]
     assert [len(rows) for rows in made] == [5, 95]
     ends = [(w.cond[0, 0], w.cond[-1, 0]) for w in diffusion.windows]
     assert ends == [(0, 5), (0, 75), (21, 100)]
@@ -167,9 +167,9 @@ async def test_windows_overlap_and_end_with_what_is_newest():
 async def test_a_window_that_disagrees_makes_no_jump():
     diffusion = Diffusion()
     stream = MotionStream(diffusion, np.zeros(265, np.float32), np.zeros(4, np.float32))
-    first = await stream.extend(np.zeros((20, 4), np.float32))
+    first = await stream.extend(np.zeros((20, 4), np.float32), 0.1)
     diffusion.off = 5.0
-    second = await stream.extend(np.zeros((20, 4), np.float32))
+    second = await stream.extend(np.zeros((20, 4), np.float32), 0.1)
     rows = np.concatenate([first, second])[:, -1]
     assert np.abs(np.diff(rows)).max() == pytest.approx(0.5, abs=1e-5)
     assert rows[-1] == pytest.approx(5)
@@ -179,11 +179,11 @@ async def test_a_window_that_disagrees_makes_no_jump():
 async def test_what_nobody_saw_is_taken_back_and_branches_do_not_mix():
     diffusion = Diffusion()
     stream = MotionStream(diffusion, np.zeros(265, np.float32), np.zeros(4, np.float32))
-    await stream.extend(np.repeat(np.arange(1, 31, dtype=np.float32)[:, None], 4, 1))
+    await stream.extend(np.repeat(np.arange(1, 31, dtype=np.float32)[:, None], 4, 1), 0.1)
     branch = stream.branch(10)
-    await branch.extend(np.full((1, 4), 99, np.float32))
+    await branch.extend(np.full((1, 4), 99, np.float32), 0.1)
     assert diffusion.windows[-1].cond[-3:, 0].tolist() == [19, 20, 99]
-    await stream.extend(np.full((1, 4), 99, np.float32))
+    await stream.extend(np.full((1, 4), 99, np.float32), 0.1)
     assert diffusion.windows[-1].cond[-3:, 0].tolist() == [29, 30, 99]
 
 
@@ -193,7 +193,7 @@ async def test_motion_stays_within_the_checkpoints_limits():
         Diffusion(), np.zeros(265, np.float32), np.zeros(4, np.float32),
         (np.full(265, -1, np.float32), np.full(265, 2, np.float32)),
     )  # fmt: skip
-    rows = await stream.extend(np.repeat(np.array([[-9], [9]], np.float32), 4, 1))
+    rows = await stream.extend(np.repeat(np.array([[-9], [9]], np.float32), 4, 1), 0.1)
     assert rows[:, -1].tolist() == [-1, 2]
 
 

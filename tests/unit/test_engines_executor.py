@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -285,6 +286,40 @@ async def test_pictures_come_between_the_pieces_of_what_takes_long():
         ["two"]
     ] * 5
     assert found == [("motion", "motion one"), ("motion", "motion two")]
+
+
+async def test_what_takes_long_and_has_time_waits_for_others_to_be_computed_with():
+    async def think(seat: Seat[str, str], name: str, asked: float, within: float) -> None:
+        await sleep_until(asked)
+        found = await seat.do(name, current_time() + within, "motion", must=True)
+        assert found == ("motion", f"motion {name}")
+        ended[name] = current_time() - asked
+
+    async def batches(*jobs: tuple[float, float], seats: int) -> list[list[str]]:
+        device = Piecemeal(5)
+        costs = {**COSTS, "motion": replace(COSTS["motion"], parts=5)}
+        executor: Executor[str, str] = Executor(device, costs, {"motion": 5.0}, sessions=9)
+        start = current_time()
+        with ExitStack() as stack:
+            places = [stack.enter_context(executor.seat()) for _ in range(seats)]
+            async with anyio.create_task_group() as tasks:
+                for number, (after, within) in enumerate(jobs):
+                    seat = places[number % seats]
+                    tasks.start_soon(think, seat, "abcdef"[number], start + after, within)
+        return [names for _, names in device.batches[::5]]
+
+    ended: dict[str, float] = {}
+    assert await batches((0, 1.0), (0.3, 1.0), (0.6, 1.0), seats=4) == [["a", "b"], ["c"]]
+    assert ended["a"] == pytest.approx(0.5 + 0.022)
+    # Those in a hurry do not wait, and take along those that do.
+    assert await batches((0, 1.0), (0.1, 0.1), seats=4) == [["b", "a"]]
+    assert ended["b"] == pytest.approx(0.022)
+    # Nor does a batch that is full, or who is alone.
+    full = [(0, 1.0), (0, 1.0), (0, 1.0), (0.1, 1.0)]
+    assert await batches(*full, seats=4) == [["a", "b", "c", "d"]]
+    assert ended["a"] == pytest.approx(0.1 + 0.026)
+    assert await batches((0, 1.0), seats=1) == [["a"]]
+    assert ended["a"] == pytest.approx(0.020)
 
 
 async def test_what_nobody_waits_for_any_more_is_not_finished():

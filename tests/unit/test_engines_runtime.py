@@ -5,7 +5,10 @@ import re
 import subprocess
 import sys
 
+import anyio
 import pytest
+
+from realtime_avatar.engines.runtime import beside
 
 CODE = """
 import ctypes, sys
@@ -43,3 +46,33 @@ def test_threads_share_memory() -> None:
         arenas.append(len(re.findall("<heap nr=", done.stdout)))
     each, shared = arenas
     assert each > 2 >= shared
+
+
+@pytest.mark.anyio
+async def test_what_goes_on_beside_ends_with_the_body_whose_error_comes_out_as_it_is() -> None:
+    ended: list[str] = []
+
+    async def go_on() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("task")
+
+    async with beside() as tasks:
+        tasks.start_soon(go_on)
+        await anyio.wait_all_tasks_blocked()
+    assert ended == ["task"]
+    with pytest.raises(KeyError, match="lost"):
+        async with beside() as tasks:
+            tasks.start_soon(go_on)
+            await anyio.wait_all_tasks_blocked()
+            raise KeyError("lost")
+    assert ended == ["task"] * 2
+    with anyio.CancelScope() as scope:
+        async with beside() as tasks:
+            tasks.start_soon(go_on)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert ended == ["task"] * 3

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.engines.executor import Cost, Executor
+from realtime_avatar.engines.runtime import beside
 from realtime_avatar.face.ditto import hubert
 from realtime_avatar.face.ditto.condition import SOUND
 from realtime_avatar.face.ditto.device import DittoDevice
@@ -42,17 +43,18 @@ async def first_pictures(
     tools = Tools(device, encode, wanted, None, quiet, "neutral")
     took: list[float] = []
     shown: list[str] = []
-    with executor.seat() as seat:
-        face = DittoFace(rig, tools, seat, 25)
-        for number in range(replies):
-            for _ in range(50):
-                await face.idle()
-            start = perf_counter()
-            async with aclosing(face.animate(_voice(number))) as shots:
-                async for shot in shots:
-                    if shot.frame is not None and len(took) == number:
-                        took.append(1000 * (perf_counter() - start))
-                        shown.append("x".join(map(str, size(shot.frame))))
+    async with beside() as tasks:
+        with executor.seat() as seat:
+            face = DittoFace(rig, tools, seat, 25, tasks)
+            for number in range(replies):
+                for _ in range(50):
+                    await face.idle()
+                start = perf_counter()
+                async with aclosing(face.animate(_voice(number))) as shots:
+                    async for shot in shots:
+                        if shot.frame is not None and len(took) == number:
+                            took.append(1000 * (perf_counter() - start))
+                            shown.append("x".join(map(str, size(shot.frame))))
     return {"p50_ms": median(took), "ms": took, "size": shown[-1]}
 
 

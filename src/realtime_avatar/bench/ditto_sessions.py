@@ -17,7 +17,7 @@ from realtime_avatar.face.ditto.denoiser import FPS
 from realtime_avatar.face.ditto.device import DittoDevice
 from realtime_avatar.face.ditto.painter import BATCHES, Backdrop, Picture
 from realtime_avatar.face.ditto.portrait import Cut
-from realtime_avatar.face.ditto.windows import NEW, Window
+from realtime_avatar.face.ditto.windows import USUAL, Window
 
 _AHEAD = 1 / FPS  # seconds before it is shown that a picture is asked for
 
@@ -38,12 +38,13 @@ class Motion:
 
     @classmethod
     def of(cls, frames: int) -> Self:
-        """Return it as `face.ditto.session` asks: of speech while five pictures wait to be shown.
+        """Return it as `face.ditto.ahead` asks.
 
         Args:
-            frames: As many as are heard at once; the most are made of silence, with no hurry.
+            frames: 20 of a speech that is ahead; fewer where the voice gives no more sound before
+                it has to be shown; 70 of the life between.
         """
-        return cls(frames, 0.2, 0.1) if frames < NEW else cls(frames, 1.0, 1.0)
+        return cls(frames, 0.2, 0.1) if frames < USUAL else cls(frames, 1.2, 1.0)
 
 
 async def curve(

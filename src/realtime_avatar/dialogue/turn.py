@@ -5,14 +5,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from anyio import (
-    CancelScope,
-    EndOfStream,
-    Event,
-    WouldBlock,
-    create_memory_object_stream,
-    create_task_group,
-)
+from anyio import CancelScope, Event, create_memory_object_stream, create_task_group
 from anyio.abc import ObjectSendStream
 from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -23,7 +16,6 @@ from realtime_avatar.dialogue.moods import Moods
 from realtime_avatar.engines.ports import Chat, Face, Message, SkippingFace, Voice
 from realtime_avatar.errors import AvatarError, EngineError, InputError
 from realtime_avatar.media import Audio, Shot
-from realtime_avatar.media.audio import join
 from realtime_avatar.media.playout import Playout
 from realtime_avatar.telemetry.timings import Timings
 
@@ -34,9 +26,6 @@ T = TypeVar("T")
 # gaps. A shot of 512x512 is 0.8 MB. Words are few: a model that thinks on while a voice
 # computes its first clause takes half of the processor from it.
 TOKENS, CHUNKS, SHOTS = 4, 20, 5
-
-TOGETHER = 0.4
-"""Seconds of sound that a face gets at once where so much waits: a neural one has less to do."""
 
 UNREADABLE = "the voice cannot read this text: it has none of the letters that it knows"
 
@@ -143,8 +132,7 @@ class Turn:
                     speech = engines.voice.speak(timings.waited("voice", words))
                     speech = punctual.spoken(moods.coloured(speech))
                     voice = stage("voice", speech, CHUNKS)
-                    said = timings.waited("face", _gathered(voice))
-                    made = stage("face", self._shown(said), SHOTS)
+                    made = stage("face", self._shown(timings.waited("face", voice)), SHOTS)
                     shots = punctual.shots(made) if engines.punctual else made
                     with timings.working("playout"):
                         await self._playout.play(timings.waited("playout", shots))
@@ -201,24 +189,6 @@ class Turn:
                     await sink.send(item)
             except Exception as error:  # an engine may fail with anything
                 self._fail(stage, error)
-
-
-async def _gathered(voice: MemoryObjectReceiveStream[Audio]) -> AsyncGenerator[Audio]:
-    """Pass a voice on: the first chunk as it is, of the others what waits already as one."""
-    gather = False
-    async for audio in voice:
-        chunks = [audio]
-        while gather and sum(chunk.samples for chunk in chunks) < TOGETHER * audio.rate:
-            try:
-                audio = voice.receive_nowait()
-            except (WouldBlock, EndOfStream):
-                break
-            if (audio.rate, audio.emotion) != (chunks[0].rate, chunks[0].emotion):
-                yield join(chunks)
-                chunks.clear()
-            chunks.append(audio)
-        gather = True
-        yield join(chunks)
 
 
 async def _whole(text: str) -> AsyncGenerator[str]:

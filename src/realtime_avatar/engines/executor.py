@@ -28,6 +28,9 @@ _LATE_IN_A_ROW: Final = 3  # jobs, until their session is asked for less
 _ON_TIME_IN_A_ROW: Final = 250  # jobs, until it is given more again
 _HOPELESS: Final = 0.2  # seconds after it was due at which a job is left out
 _EARLY: Final = 0.5  # of its time in which what has parts should be done: others wait for it
+_LONG: Final = 0.3  # seconds; what has parts and so much time waits for others to join it first,
+_HELD: Final = 0.5  # for so much of its time,
+_LATEST: Final = 0.9  # and should be done in so much of it
 _RETRY_S: Final = 10
 _MEMORY: Final = 2.0  # seconds over which the device's load is averaged
 
@@ -99,12 +102,19 @@ class _Job(Generic[J]):
     error: Exception | None = None
 
     @property
+    def free(self) -> float:
+        """Until when it waits for others that could be computed with it."""
+        time = self.due - self.asked
+        return self.asked + (_HELD * time if self.parts > 1 and time >= _LONG else 0)
+
+    @property
     def next(self) -> float:
         """When the next part is due: none is put off until all have to be done at once."""
         if self.parts == 1:
             return self.due
-        share = _EARLY * (self.ended + 1) / self.parts
-        return self.asked + (self.due - self.asked) * share
+        time = self.due - self.asked
+        last = self.asked + time * (_LATEST if self.free > self.asked else _EARLY)
+        return self.free + (last - self.free) * (self.ended + 1) / self.parts
 
 
 class Executor(Generic[J, R]):
@@ -241,8 +251,7 @@ class Executor(Generic[J, R]):
         slack = batch[0].due - now - cost.of(len(batch) + 1)
         kind = batch[0].kind
         later = self._begun or sorted(
-            (job for job in self._pending if self._costs[job.kind].parts > 1),
-            key=lambda job: job.due,
+            (job for job in self._ready(now) if job.parts > 1), key=lambda job: job.due
         )
         if not later or later[0].kind == kind:
             return []
@@ -254,7 +263,13 @@ class Executor(Generic[J, R]):
 
     async def _wait_for_more(self) -> None:
         """Wait a little for jobs that can still join, as long as the first stays in time."""
-        batch = self._batch(current_time())
+        now = current_time()
+        batch = self._batch(now)
+        if not batch:
+            with move_on_after(min(job.free for job in self._pending) - now):
+                self._arrived = Event()
+                await self._arrived.wait()
+            return
         if batch == self._begun:
             return
         cost = self._costs[batch[0].kind]
@@ -273,7 +288,7 @@ class Executor(Generic[J, R]):
         What has been begun goes on where nothing else is due before it.
         """
         begun = self._begun
-        others = [job for job in self._pending if not begun or job.kind != begun[0].kind]
+        others = [job for job in self._ready(now) if not begun or job.kind != begun[0].kind]
         if not others:
             return begun
         first = min(others, key=lambda job: job.next)
@@ -290,6 +305,15 @@ class Executor(Generic[J, R]):
             while now + cost.of(fitting) > first.due:
                 fitting -= 1
         return batch[: cost.best(fitting)]
+
+    def _ready(self, now: float) -> list[_Job[J]]:
+        """Return the jobs that wait for no others: all of a kind if one of it does not."""
+        kinds = {job.kind for job in self._pending if job.free <= now or self._seats == 1}
+        for kind in {job.kind for job in self._pending} - kinds:
+            alike = sum(job.kind == kind for job in self._pending)
+            if alike >= min(self._costs[kind].most, self._seats):
+                kinds.add(kind)
+        return [job for job in self._pending if job.kind in kinds]
 
     async def _compute(self, batch: list[_Job[J]]) -> None:
         if batch is not self._begun:

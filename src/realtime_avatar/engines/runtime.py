@@ -7,12 +7,13 @@ cancelled between steps.
 import ctypes
 import os
 import platform
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from anyio import to_thread
+from anyio import create_task_group, get_cancelled_exc_class, to_thread
+from anyio.abc import TaskGroup
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -55,6 +56,25 @@ async def step(work: Callable[[], T], *, leave: bool = False) -> T:
             closed.
     """
     return await to_thread.run_sync(work, abandon_on_cancel=leave)
+
+
+@asynccontextmanager
+async def beside() -> AsyncGenerator[TaskGroup]:
+    """Yield a group for tasks that go on beside the body and are cancelled at its end.
+
+    Unlike a group's own, what the body raises comes out as it is.
+    """
+    failure: BaseException | None = None
+    async with create_task_group() as tasks:
+        try:
+            yield tasks
+        except get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # raised below
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 @contextmanager

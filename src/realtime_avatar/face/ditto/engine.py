@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from realtime_avatar.engines.ports import Rig
 from realtime_avatar.engines.registry import Context
-from realtime_avatar.engines.runtime import step
+from realtime_avatar.engines.runtime import beside, step
 from realtime_avatar.errors import ConfigError, InputError
 from realtime_avatar.face import eyes as face_eyes
 from realtime_avatar.face import mouth, render
@@ -69,6 +69,7 @@ class Ditto:
         from realtime_avatar.face.ditto.denoiser import FPS
         from realtime_avatar.face.ditto.device import DittoDevice, cache_compiled
         from realtime_avatar.face.ditto.painter import KINDS
+        from realtime_avatar.face.ditto.windows import USUAL
 
         if options.emotion not in EMOTIONS:
             raise ConfigError(f"there is no emotion {options.emotion!r}: {', '.join(EMOTIONS)}")
@@ -91,8 +92,8 @@ class Ditto:
         alone = min((costs[kind].first for kind in self._device.kinds), default=0)
         if options.pictures == "auto" and FPS * alone > 1:
             self._device.kinds = ()
-        # A session that speaks asks for pictures, and for a window with every 200 ms heard.
-        rates = {"motion": FPS / hubert.NOW}
+        # Half as long windows as usual: those that a speech begins with are short.
+        rates = {"motion": 2 * FPS / USUAL}
         if self._device.kinds:
             rates["picture"] = float(FPS)
         self._executor: Executor[Any, Any] = Executor(
@@ -147,7 +148,8 @@ class Ditto:
             self._device, self._encode, self._wanted, self._limits, self._silence, self._emotion
         )
         with self._executor.seat() as seat:
-            yield await step(lambda: DittoFace(rig.data, tools, seat, fps))
+            async with beside() as tasks:
+                yield await step(lambda: DittoFace(rig.data, tools, seat, fps, tasks))
 
     def close(self) -> None:
         """Let go of the device's memory. Idempotent."""

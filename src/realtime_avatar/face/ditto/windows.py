@@ -22,6 +22,9 @@ OVERLAP: Final = 10
 
 NEW: Final = FRAMES - OVERLAP
 
+USUAL: Final = 20
+"""New frames of a window, where a speech is far enough ahead of its pictures."""
+
 Floats = NDArray[np.float32]
 
 
@@ -44,7 +47,7 @@ class MotionStream:
     """Makes motion, frame after frame, of what is heard.
 
     Args:
-        make: Runs the diffusion on one window: (80, 265).
+        make: Runs the diffusion on one window, within some seconds: (80, 265).
         before: (265,), the portrait's motion, which the first window follows.
         quiet: (condition,), what is heard and wanted in a frame of silence.
         limits: The least and the most that each number of a motion may be.
@@ -53,7 +56,7 @@ class MotionStream:
 
     def __init__(
         self,
-        make: Callable[[Window], Awaitable[Floats]],
+        make: Callable[[Window, float], Awaitable[Floats]],
         before: Floats,
         quiet: Floats,
         limits: tuple[Floats, Floats] | None = None,
@@ -67,15 +70,16 @@ class MotionStream:
         self.fresh = True
         """Whether nothing was made yet."""
 
-    async def extend(self, cond: Floats) -> Floats:
+    async def extend(self, cond: Floats, within: float) -> Floats:
         """Return the motion of the next frames, (frames, 265).
 
         Args:
             cond: (frames, condition).
+            within: Seconds in which each window is wanted.
         """
         rows = [np.zeros((0, MOTION), np.float32)]
         for at in range(0, len(cond), NEW):
-            rows += [await self._window(cond[at : at + NEW])]
+            rows += [await self._window(cond[at : at + NEW], within)]
         return np.concatenate(rows)
 
     def branch(self, unseen: int = 0) -> Self:
@@ -100,12 +104,12 @@ class MotionStream:
         self._heard = np.concatenate([self._heard, self._heard[-len(newest) :]])[-2 * FRAMES :]
         self.fresh = False
 
-    async def _window(self, cond: Floats) -> Floats:
+    async def _window(self, cond: Floats, within: float) -> Floats:
         new, old = len(cond), FRAMES - len(cond)
         heard = np.concatenate([self._heard, cond])
         before = self._made[-old - 1] if old < len(self._made) else self._made[0]
         begin = self._random.standard_normal((FRAMES, MOTION), dtype=np.float32)
-        made = await self._make(Window(before, heard[-FRAMES:], begin))
+        made = await self._make(Window(before, heard[-FRAMES:], begin), within)
         made[:, HEAD] = _smooth(made[:, HEAD])
         rows = made[old:]
         if not self.fresh:
