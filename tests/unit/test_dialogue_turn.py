@@ -138,6 +138,38 @@ async def test_a_failing_face_holds_its_picture_and_the_voice_goes_on(fails_at: 
     assert sum(shot.frame is not None for shot in playout.shots) == fails_at
 
 
+async def test_a_face_that_fails_while_it_waits_for_the_voice_loses_nothing_of_it():
+    class Slow(Voice):
+        async def speak(self, text: AsyncIterable[str]) -> AsyncGenerator[Audio]:
+            async for audio in super().speak(text):
+                if self.made == 3:
+                    given_up.set()
+                    await anyio.sleep(0.01)
+                yield audio
+
+    class Ahead(Face):
+        async def animate(self, audio: AsyncIterable[Audio]) -> AsyncGenerator[Shot]:
+            read = aiter(audio)
+            yield Shot(await anext(read), FRAME)
+
+            async def fail() -> None:
+                await given_up.wait()
+                raise RuntimeError("the face fell over")
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(fail)
+                while True:
+                    await anext(read)
+
+    given_up, playout = anyio.Event(), Playout()
+    turn = Turn(Engines(Slow(), Ahead(), Chat(words=20)), History(), playout)
+    with pytest.raises(ExceptionGroup):
+        await turn.run("hello")
+    assert turn.heard == words(20)
+    spoken = np.concatenate([shot.audio.pcm for shot in playout.shots])
+    assert np.array_equal(spoken, np.repeat(np.arange(1, 21), SAMPLES))
+
+
 async def test_a_failing_playout_ends_the_turn():
     class Broken(Playout):
         async def play(self, shots: AsyncIterable[Shot]) -> None:

@@ -1,6 +1,6 @@
 """How long each stage of a turn took, and when its first result was there."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -73,16 +73,25 @@ class Timings:
             stage.first = stage.last = self.clock() - self.start
             stage.items += 1
 
-    async def waited(self, name: str, source: AsyncIterable[T]) -> AsyncGenerator[T]:
-        """Pass a stage's input on; the time it waits for it does not count as work."""
-        stage = self.stage(name)
-        items = aiter(source)
-        while True:
-            asked = self.clock()
-            try:
-                item = await anext(items)
-            except StopAsyncIteration:
-                return
-            finally:
-                stage.busy -= self.clock() - asked
-            yield item
+    def waited(self, name: str, source: AsyncIterable[T]) -> AsyncIterator[T]:
+        """Pass a stage's input on; the time it waits for it does not count as work.
+
+        Whoever is cancelled while waiting for an item can ask again.
+        """
+        return _Waited(self.clock, self.stage(name), aiter(source))
+
+
+@dataclass(slots=True, eq=False)
+class _Waited(AsyncIterator[T]):
+    """See `Timings.waited`. A generator would be over when it is cancelled."""
+
+    clock: Clock
+    stage: Stage
+    items: AsyncIterator[T]
+
+    async def __anext__(self) -> T:
+        asked = self.clock()
+        try:
+            return await anext(self.items)
+        finally:
+            self.stage.busy -= self.clock() - asked
