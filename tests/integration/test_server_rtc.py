@@ -179,7 +179,7 @@ async def test_a_hundred_sessions_leave_nothing_behind(monkeypatch: pytest.Monke
         with anyio.move_on_after(30):  # tasks of aiortc may hold theirs for seconds
             while left_behind():  # noqa: ASYNC110
                 await anyio.sleep(0.1)
-        assert left_behind() == []
+        assert left_behind() == [], [task.name for task in anyio.get_running_tasks()]
         assert (resident() - memory) / 1e6 < 60  # MB; it goes up and down by 30
         assert "avatar_sessions 0.0" in (await site.http.get("/metrics")).text
 
