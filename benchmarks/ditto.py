@@ -72,10 +72,11 @@ def served(
     from realtime_avatar.bench.ditto_accuracy import network
     from realtime_avatar.bench.ditto_sessions import Motion, backdrop_of, curve, device_of
     from realtime_avatar.engines.executor import Executor
+    from realtime_avatar.face.ditto.windows import RATE
 
     start = perf_counter()
     device, costs, cut, cond = device_of(network)
-    rates = {"picture": 25.0, "motion": 25.0 / heard[0]}
+    rates = {"picture": 25.0, "motion": RATE}
     found: dict[str, Any] = {
         "start_s": perf_counter() - start,
         "costs": {kind: [cost.first, cost.more, cost.most] for kind, cost in costs.items()},

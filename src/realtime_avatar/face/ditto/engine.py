@@ -69,7 +69,7 @@ class Ditto:
         from realtime_avatar.face.ditto.denoiser import FPS
         from realtime_avatar.face.ditto.device import DittoDevice, cache_compiled
         from realtime_avatar.face.ditto.painter import KINDS
-        from realtime_avatar.face.ditto.windows import USUAL
+        from realtime_avatar.face.ditto.windows import RATE
 
         if options.emotion not in EMOTIONS:
             raise ConfigError(f"there is no emotion {options.emotion!r}: {', '.join(EMOTIONS)}")
@@ -92,8 +92,7 @@ class Ditto:
         alone = min((costs[kind].first for kind in self._device.kinds), default=0)
         if options.pictures == "auto" and FPS * alone > 1:
             self._device.kinds = ()
-        # Half as long windows as usual: those that a speech begins with are short.
-        rates = {"motion": 2 * FPS / USUAL}
+        rates = {"motion": RATE}
         if self._device.kinds:
             rates["picture"] = float(FPS)
         self._executor: Executor[Any, Any] = Executor(

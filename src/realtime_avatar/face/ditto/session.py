@@ -41,7 +41,7 @@ class After:
     """What another session needs to go on from a picture; see `ResumableFace`.
 
     Attributes:
-        newest: float32 (10, 265), the motion that was made last.
+        newest: float32 (10, 265), the motion up to the picture that was shown last.
         first: float32 (265,), the motion that the portrait stands for.
         row: float32 (63,), the keypoints that were shown last.
     """

@@ -14,7 +14,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_avatar.face.ditto.denoiser import FRAMES, MOTION
+from realtime_avatar.face.ditto.denoiser import FPS, FRAMES, MOTION
 from realtime_avatar.face.ditto.pose import HEAD
 
 OVERLAP: Final = 10
@@ -24,6 +24,9 @@ NEW: Final = FRAMES - OVERLAP
 
 USUAL: Final = 20
 """New frames of a window, where a speech is far enough ahead of its pictures."""
+
+RATE: Final = 2 * FPS / USUAL
+"""Windows that a session asks for in a second: those that a speech begins with are short."""
 
 Floats = NDArray[np.float32]
 
