@@ -1,6 +1,6 @@
 import pytest
 
-from realtime_avatar.voice.chinese import word_ends
+from realtime_avatar.voice.chinese import phonemiser, word_ends
 from realtime_avatar.voice.clauses import Cutter, Pace
 
 PACE = Pace(first=15, subject=12, hurry=27, later=30, growth=3, word_ends=word_ends)
@@ -38,3 +38,33 @@ def test_a_word_that_has_only_begun_does_not_end() -> None:
 def test_the_first_clause_ends_where_one_would_breathe(text: str, expected: list[str]) -> None:
     cutter = Cutter(PACE)
     assert [clause.text for clause in cutter.feed(text) + cutter.finish()] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "symbols"),
+    [
+        # Not in a dictionary as a word: what stands around it tells.
+        ("长江是亚洲最长的河流。", "最长", "ʦwei↘ꭧʰa↗ŋ"),
+        ("现在已经弹得非常流利。", "弹得", "tʰa↗ntɤ"),
+        ("她唱得很慢。", "得", "tɤ"),
+        # In a dictionary, which is believed: g2pM errs here.
+        ("他把钥匙丢了。", "钥匙", "jau↘ʂɨ"),
+        ("为了孩子。", "为了", "wei↘lɤ"),
+        ("这里很便宜。", "便宜", "pʰjɛ↗ni"),
+        # Neither: the tones of these are their neighbours'.
+        ("再慢一点。", "一点", "i↘tjɛ↓n"),
+        ("您不要迟到。", "不要", "pu↗jau↘"),
+    ],
+)
+def test_a_character_of_several_readings_is_read_by_its_words(
+    text: str, word: str, symbols: str
+) -> None:
+    assert (word, symbols) in {(said.text, said.symbols.strip()) for said in phonemiser()(text)}
+
+
+def test_a_character_that_nobody_can_read_is_left_out() -> None:
+    spoken = phonemiser()("\U00020bb7野家")
+    assert "".join(word.text for word in spoken) == "\U00020bb7野家"
+    assert "".join(word.symbols for word in spoken) == "".join(
+        word.symbols for word in phonemiser()("野家")
+    )
