@@ -184,6 +184,30 @@ async def test_a_hundred_sessions_leave_nothing_behind(monkeypatch: pytest.Monke
         assert "avatar_sessions 0.0" in (await site.http.get("/metrics")).text
 
 
+async def test_a_connection_that_does_not_close_as_a_whole_is_stopped_part_by_part(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("realtime_avatar.server.rtc._GOODBYE", 1.0)
+    before = {id(one) for one in conversations()}
+    async with open_site() as site, visit(site) as visitor:
+        visitor.say("hello")
+        await visitor.wait_for(events.Finished)
+        (peer,) = [
+            one
+            for one in conversations()
+            if isinstance(one, RTCPeerConnection)
+            and one is not visitor.peer
+            and id(one) not in before
+        ]
+        voice, face = peer.getTransceivers()
+        monkeypatch.setattr(voice, "stop", anyio.sleep_forever)
+        await site.http.delete(f"/api/v1/sessions/{visitor.id}")
+        await gone(site)
+        assert face.sender.transport.transport.state == "closed"
+        for side in (voice.sender, face.sender):
+            assert vars(side)["_RTCRtpSender__rtp_task"].done()
+
+
 def conversations() -> list[object]:
     """Return what is there of conversations, those that are over too."""
     gc.collect()

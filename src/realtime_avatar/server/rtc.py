@@ -150,9 +150,27 @@ class RtcLine:
             with move_on_after(_LAST_WORD):
                 if self._channel and self._channel.readyState == "open":
                     await _drained(self._channel, 0)
-            with move_on_after(_GOODBYE):  # it waits for tasks of aiortc, which may have died
+            with move_on_after(_GOODBYE) as limit:
                 await peer.close()
+            if limit.cancelled_caught:
+                await _stop(peer)
         peer.remove_all_listeners()
+
+
+async def _stop(peer: RTCPeerConnection) -> None:
+    """Stop the parts of a connection that would not close as a whole.
+
+    aiortc stops them in turn, and waits for their tasks: where one has died, all parts behind
+    it would send, and hold the session, until the other side is given up.
+    """
+    transports = {one.receiver.transport for one in peer.getTransceivers()}
+    for part in [
+        *(side for one in peer.getTransceivers() for side in (one.sender, one.receiver)),
+        *transports,
+        *(transport.transport for transport in transports),
+    ]:
+        with move_on_after(_GOODBYE / 5):
+            await part.stop()
 
 
 def drop_late_data(peer: RTCPeerConnection) -> None:

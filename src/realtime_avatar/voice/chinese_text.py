@@ -189,10 +189,6 @@ _REWRITE: Final = Rewriter(
         lambda found: found[1] + _digits(found[2], "幺"),
     ),
     (
-        r"(?<![\d.,])\d{3,4}(?=\s?号?(?:房间|客房|病房|包间|包厢|教室|会议室|室))",
-        lambda found: _digits(found[0], "幺"),
-    ),
-    (
         rf"(?P<sign>US\$|HK\$|[$¥￥€£])\s?(?P<amount>{_NUMBER})(?P<big>[万亿])?(?:元|块|美元)?",
         _money,
     ),
