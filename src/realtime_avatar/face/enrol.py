@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
 from realtime_avatar.face import matte
+from realtime_avatar.face.calibration import calibrated
 from realtime_avatar.face.landmarks import FaceLandmarker, Landmarks
 from realtime_avatar.face.quality import Quality, judge
 from realtime_avatar.face.rig import PhotoRig, make
@@ -65,6 +66,7 @@ def enrol(
             "the person cannot be told from the background, which therefore moves along;"
             " a plain one that differs from hair and clothes would help"
         )
+    rig = replace(rig, opens=calibrated(rig, landmarker))
     return rig, replace(quality, remarks=tuple(remarks))
 
 

@@ -10,8 +10,8 @@ from realtime_avatar.engines.ports import Presence
 from realtime_avatar.face.emotion import Emotions, add
 from realtime_avatar.face.life import Life
 from realtime_avatar.face.network import RATE, Stream, shared
-from realtime_avatar.face.prosody import Prosody
-from realtime_avatar.face.visemes import ARTICULATIONS, articulate, decided, shape
+from realtime_avatar.face.prosody import SPEAKING, Prosody
+from realtime_avatar.face.visemes import ARTICULATIONS, LATELY, articulate, decided, parted, shape
 from realtime_avatar.media.audio import EMOTIONS, Audio, Phoneme
 from realtime_avatar.media.motion import ARKIT, INDEX, Motion
 from realtime_avatar.media.resample import Resampler
@@ -25,16 +25,18 @@ _NEAR: Final = 0.5  # seconds after a phoneme in which the phonemes know of the 
 # The labels that the network learned from are of a small, distant face whose lips hardly
 # register; a portrait that fills the picture has to show more than they say.
 _GAIN: Final = {
-    "jawOpen": 1.0, "mouthClose": 1.0, "mouthPucker": 1.2, "mouthFunnel": 4.0,
+    "jawOpen": 1.0, "mouthClose": 1.0, "mouthPucker": 1.6, "mouthFunnel": 4.0,
     "mouthLowerDown": 7.0, "mouthUpperUp": 20.0, "mouthPress": 1.0, "mouthRollLower": 1.5,
     "mouthRollUpper": 1.0, "mouthShrugLower": 2.0, "mouthStretch": 4.0, "mouthDimple": 3.0,
     "mouthSmile": 1.5,
 }  # fmt: skip
 _LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.25,
                  "mouthSmile": 0.3, "mouthDimple": 0.2, "mouthFunnel": 0.5}  # fmt: skip
-# A regression is shy of extremes, the more so with a strange voice: the jaw's distance from
-# a small opening is stretched; what is less is lessened, and a mouth that is all but shut shuts.
-_SMALL, _STRETCH = 0.1, 1.5
+# A regression is shy of extremes, the more so with a strange voice: openings of ordinary speech
+# are drawn apart about half of them.
+_HEARD_OPEN: Final = (0.0, 0.05, 0.11, 0.2, 0.33, 1.0)
+_SHOWN_OPEN: Final = (0.0, 0.05, 0.085, 0.24, 0.33, 1.0)
+_RISING, _FALLING = 0.34, 0.1  # of being awake, 20 ms
 # Of any mouth weight, a second. Seen, the jaw is faster: the landmarker leaps at small openings.
 _FASTEST: Final = 0.13 * 25
 
@@ -47,9 +49,8 @@ def _per_unit(units: Sequence[str], table: dict[str, float], other: float) -> ND
 
 
 def _stretched(jaw: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return openings in [0, 1] further apart: no two become one, and the slope has no step."""
-    wide = _SMALL + _STRETCH * (jaw - _SMALL)
-    return np.where(jaw < _SMALL, _SMALL * (jaw / _SMALL) ** _STRETCH, np.minimum(wide, 1))
+    """Return openings in [0, 1] further apart: no two become one."""
+    return np.interp(jaw, _HEARD_OPEN, _SHOWN_OPEN).astype(np.float32)
 
 
 class SpeechMotion:
@@ -137,14 +138,32 @@ class SpeechMotion:
         self._first = 0  # output at 50 Hz that the rows below begin with
         self._outputs = np.zeros((0, len(self._network.outputs)), np.float32)
         self._moods = Prosody.silence(0)
+        self._lately = np.zeros(LATELY, np.float32)  # how closed lips were, as heard
+        self._awake = 0.0  # from 0 in silence to 1 in speech
         self._phonemes: list[Phoneme] = []
         self._felt: list[tuple[int, str]] = []  # from which sample of the stretch on
 
     def _hear(self, audio: Audio) -> None:
         """Take sound of 16 kHz through the network."""
         outputs, mels = self._stream.push(audio.float32())
+        moods = self._prosody.push(mels)
+        units = len(self._columns)
+        outputs[:, :units] -= self._rest(moods[:, SPEAKING])
+        heard = np.concatenate([self._lately, outputs[:, units + _CLOSED]])
+        outputs[:, units + _CLOSED], self._lately = parted(heard), heard[len(outputs) :]
         self._outputs = np.concatenate([self._outputs, outputs])
-        self._moods = np.concatenate([self._moods, self._prosody.push(mels)])
+        self._moods = np.concatenate([self._moods, moods])
+
+    def _rest(self, speaking: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what of the network's output is a mouth at rest, shape (steps, units).
+
+        That is less in speech than what the network makes of silence.
+        """
+        awake = np.empty((len(speaking), 1), np.float32)
+        for row, now in zip(awake, speaking.tolist(), strict=True):
+            self._awake += float(np.clip(now - self._awake, -_FALLING, _RISING))
+            row[:] = self._awake
+        return self._network.hushed + awake * (self._network.rest - self._network.hushed)
 
     def _ready(self) -> int:
         """Return how many frames of this stretch have their look-ahead."""
@@ -161,9 +180,7 @@ class SpeechMotion:
         outputs = (self._outputs[down] * (1 - share) + self._outputs[up] * share).astype(np.float32)
         units = len(self._columns)
         weights = np.zeros((len(frames), len(ARKIT)), np.float32)
-        weights[:, self._columns] = np.clip(
-            (outputs[:, :units] - self._network.rest) * self._gain, 0, self._limit
-        )
+        weights[:, self._columns] = np.clip(outputs[:, :units] * self._gain, 0, self._limit)
         weights[:, _JAW] = _stretched(weights[:, _JAW])
         lips = self._lips(frames, decided(outputs[:, units:], told=False))
         weights = shape(weights, lips)

@@ -27,6 +27,7 @@ class Network:
         outputs: Names: ARKit's, then those of `visemes.ARTICULATIONS`.
         units: ARKit's alone.
         rest: float32, shape (units,): what the units are on a silent face.
+        hushed: float32, shape (units,): what it makes of silence, at most, or `rest`.
         ahead: How many outputs late each comes: its look-ahead, at 50 Hz.
     """
 
@@ -41,10 +42,9 @@ class Network:
         self.ahead = int(notes["ahead"])
         inputs = self.session.get_inputs()
         self.pasts = {i.name: np.zeros(i.shape, np.float32) for i in inputs[1:]}
-        # What it makes of silence is a mouth at rest, too: only more than that is speech.
         silence = np.zeros(_SETTLED, np.float32)
-        hushed = Stream(self).push(silence)[0][:, : len(self.units)]
-        self.rest = np.maximum(self.rest, hushed.max(0))
+        made = Stream(self).push(silence)[0][:, : len(self.units)]
+        self.hushed = np.maximum(self.rest, made.max(0))
 
 
 @lru_cache(maxsize=1)

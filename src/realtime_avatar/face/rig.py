@@ -1,6 +1,6 @@
 """A portrait made ready to move, and the frames it makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import cv2
@@ -16,10 +16,16 @@ Floats = NDArray[np.float32]
 CAMERA: Final = 9.0
 """Distance of the viewer, eyes."""
 
-# What the landmarker says of a jaw, and how far the mesh opens to be seen so: it hardly
-# notices the first tenth, in people as in avatars.
-_SEEN = np.array([0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
-_OPEN = np.array([0, 0.06, 0.11, 0.17, 0.245, 0.32, 0.5, 1.0])
+SEEN: Final = np.array(
+    [0, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1], np.float32
+)
+"""What the landmarker may say of a jaw."""
+
+OPEN: Final = np.array(
+    [0, 0.03, 0.06, 0.085, 0.11, 0.14, 0.17, 0.2075, 0.245, 0.2825, 0.32, 0.41, 0.5, 1], np.float32
+)
+"""How far a mesh usually opens to be seen as `SEEN`: its first tenth is hardly noticed."""
+
 _AJAR = 0.4  # mouthClose over jawOpen below which the lips are as open as without it
 _JAW, _CLOSE, TONGUE = (INDEX[name] for name in ("jawOpen", "mouthClose", "tongueOut"))
 _PUCKER, _FUNNEL = INDEX["mouthPucker"], INDEX["mouthFunnel"]
@@ -42,6 +48,7 @@ class PhotoRig:
         mesh: The mesh over it.
         eyes: Lids and eyeballs, the one left in the picture first.
         mouth: What is behind the lips.
+        opens: float32, shape of `SEEN`: how far the mesh opens to be seen so.
     """
 
     width: int
@@ -54,6 +61,7 @@ class PhotoRig:
     mesh: Mesh
     eyes: tuple[eyes.Eye, eyes.Eye]
     mouth: mouth.Mouth
+    opens: Floats = field(default_factory=lambda: OPEN)
 
     @property
     def scale(self) -> Floats:
@@ -72,6 +80,7 @@ def make(
     margin: int = 0,
     plate: NDArray[np.uint8] | None = None,
     teeth: NDArray[np.uint8] | None = None,
+    opens: Floats = OPEN,
 ) -> PhotoRig:
     """Build the rig of a portrait.
 
@@ -84,6 +93,7 @@ def make(
         margin: How much larger the texture is on each side, pixels.
         plate: What is behind the person, RGB, (height, width, 3).
         teeth: The person's own, RGBA, as `teeth.lent` returns them.
+        opens: As `calibration.calibrated` returns them.
 
     Raises:
         ValueError: if the shapes do not fit together.
@@ -97,7 +107,7 @@ def make(
     face = texture[..., :3]
     return PhotoRig(
         width, height, texture, margin, plate, teeth, points, mesh,
-        eyes.find(face, fine), mouth.find(face, fine, mesh, teeth),
+        eyes.find(face, fine), mouth.find(face, fine, mesh, teeth), opens,
     )  # fmt: skip
 
 
@@ -191,7 +201,7 @@ class Renderer:
     def _move(self, weights: Floats) -> Floats:
         """Return the mesh with the weights' expression, before the head turns."""
         rounding = float(rounded(weights))
-        weights = shaped(weights)
+        weights = shaped(weights, self._rig.opens)
         used = np.flatnonzero(np.abs(weights) > 1e-4)
         moves = (weights[used] @ self._moves[used]).reshape(-1, 3)
         moved = np.asarray(self._closed + moves, np.float32)
@@ -245,11 +255,16 @@ class Renderer:
         return np.ascontiguousarray(points, np.float32), head
 
 
-def shaped(weights: Floats) -> Floats:
-    """Return weights, (..., 52), as the mesh's moves want them: with the jaw that will be seen."""
+def shaped(weights: Floats, opens: Floats) -> Floats:
+    """Return weights, (..., 52), as a mesh's moves want them: with the jaw that will be seen.
+
+    Args:
+        weights: ARKit.
+        opens: Of the rig.
+    """
     weights = weights.copy()
     seen = weights[..., _JAW].copy()
-    jaw = np.interp(seen, _SEEN, _OPEN).astype(np.float32)
+    jaw = np.interp(seen, SEEN, opens).astype(np.float32)
     # Lips that are half closed by the scores look open: they meet only at the end.
     closed = np.minimum(weights[..., _CLOSE] / np.maximum(seen, 1e-3), 1.1)
     close = jaw * np.maximum(0.0, (closed - _AJAR) / (1 - _AJAR))

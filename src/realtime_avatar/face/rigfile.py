@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
-from realtime_avatar.face.rig import PhotoRig, make
+from realtime_avatar.face.rig import OPEN, PhotoRig, make
 from realtime_avatar.media.archive import read_about, read_part
 
 FORMAT: Final = "realtime-avatar rig"
@@ -40,6 +40,7 @@ def save_rig(rig: PhotoRig, path: Path) -> None:
     about = {
         "format": FORMAT, "version": VERSION,
         "width": rig.width, "height": rig.height, "margin": rig.margin,
+        "opens": [round(float(x), 5) for x in rig.opens],
     }  # fmt: skip
     points = io.BytesIO()
     np.save(points, rig.points)
@@ -85,6 +86,7 @@ def load_rig(path: Path) -> PhotoRig:
             return make(
                 texture, _landmarks(points), int(about["width"]), int(about["height"]),
                 margin=int(about["margin"]), plate=plate, teeth=teeth,
+                opens=_opens(about.get("opens")),
             )  # fmt: skip
     except FileNotFoundError:
         raise InputError(f"there is no file {path}") from None
@@ -110,6 +112,16 @@ def _picture(data: bytes) -> NDArray[np.uint8]:
         raise ValueError("not a picture")
     order = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(picture, order), np.uint8)
+
+
+def _opens(found: Any) -> NDArray[np.float32]:
+    """Return what a file says of the jaw, or the usual where it was written before."""
+    if found is None:
+        return OPEN
+    opens = np.array(found, np.float32)
+    if opens.shape != OPEN.shape or not (np.diff(opens, prepend=0, append=1) >= 0).all():
+        raise ValueError("not openings of a jaw")
+    return opens
 
 
 def _landmarks(points: NDArray[Any]) -> NDArray[np.float32]:

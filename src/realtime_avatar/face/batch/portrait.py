@@ -38,6 +38,7 @@ class Portrait:
         hold: float32 (vertices,).
         lips: float32 (2, vertices, pairs).
         along: float32 (pairs,): from -1 to 1 between the corners of the mouth.
+        opens: As of `rig.PhotoRig`.
         told: float32 (13,): the mesh's pivot and eyes, the mouth's anchor, right and down.
     """
 
@@ -49,7 +50,7 @@ class Portrait:
     ) -> None:
         mesh, inside = rig.mesh, rig.mouth
         self.height, self.width = rig.height, rig.width
-        self.pivot, self.eyes = mesh.pivot, mesh.eyes
+        self.pivot, self.eyes, self.opens = mesh.pivot, mesh.eyes, rig.opens
 
         def there(array: NDArray[Any]) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(array)).to(device)
