@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from realtime_avatar.face.motion import SpeechMotion  # noqa: E402
 from realtime_avatar.face.mouth import _round  # noqa: E402
 from realtime_avatar.face.photo import PhotoFace  # noqa: E402
 from realtime_avatar.face.portrait import default_portrait, read_portrait  # noqa: E402
+from realtime_avatar.face.rig import OPEN as USUAL  # noqa: E402
 from realtime_avatar.face.rig import PhotoRig, Renderer, make  # noqa: E402
 from realtime_avatar.media import Audio  # noqa: E402
 from realtime_avatar.media.motion import ARKIT, INDEX  # noqa: E402
@@ -68,7 +70,8 @@ ROUND = face(mouthPucker=0.8, jawOpen=0.15, mouthClose=0.05)
 
 
 def test_meshes_are_where_the_renderer_has_them_though_they_are_placed_together():
-    rigs = [rig(128), rig(128, plate=True), rig(128), rig(128)]
+    wide = np.sqrt(USUAL)  # a jaw that has to open further to be seen
+    rigs = [rig(128), rig(128, plate=True), replace(rig(128), opens=wide), rig(128)]
     faces = [REST, OPEN, SMILE, ROUND]
     portraits = [Portrait(one, CPU) for one in rigs]
     rows = told(portraits, *(np.stack(part) for part in zip(*faces, strict=True)))

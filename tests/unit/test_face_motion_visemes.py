@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from realtime_avatar.face.visemes import ARTICULATIONS, articulate, shape, visemes
+from realtime_avatar.face.visemes import (
+    ARTICULATIONS,
+    LATELY,
+    articulate,
+    parted,
+    shape,
+    visemes,
+)
 from realtime_avatar.media import Phoneme
 from realtime_avatar.media.motion import ARKIT, INDEX
 from realtime_avatar.voice.phonemes import IPA, MARKS, PAUSES, STRESSES, vocabulary
@@ -76,3 +83,29 @@ def test_u_leaves_a_small_hole_and_o_a_large_one():
     assert 0.1 < u[jaw] < 0.8 * o[jaw]
     assert 0.05 < u[jaw] - u[close] < 0.6 * u[jaw] + 1e-6
     assert u[INDEX["mouthStretchLeft"]] == 0
+
+
+def test_a_closure_ends_when_it_begins_to_fade():
+    heard = np.array([0, 0, 0.16, 0.4, 0.6, 0.8, 0.88, 0.75, 0.67, 0.4, 0.2, 0], np.float32)
+    closed = parted(np.pad(heard, (LATELY, 0)))
+    np.testing.assert_array_equal(closed[:8], np.maximum(heard[:8], np.pad(heard, (1, 0))[:8]))
+    assert not closed[9:].any()
+
+
+def test_a_weak_closure_counts_whichever_output_tells_it():
+    heard = np.array([0, 0, 0.6, 0.15, 0, 0, 0.15, 0.6, 0, 0], np.float32)
+    closed = parted(np.pad(heard, (LATELY, 0)))
+    at_25_fps = closed[1::2]
+    assert at_25_fps[1] == pytest.approx(0.6)
+    assert at_25_fps[3] == pytest.approx(0.6)
+
+
+def test_the_same_closures_however_many_outputs_at_once():
+    heard = np.random.default_rng(0).random(40).astype(np.float32)
+    whole = parted(np.pad(heard, (LATELY, 0)))
+    lately, parts = np.zeros(LATELY, np.float32), []
+    for some in np.split(heard, [1, 4, 5, 20, 20]):
+        both = np.concatenate([lately, some])
+        parts.append(parted(both))
+        lately = both[len(some) :]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)

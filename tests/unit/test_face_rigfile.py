@@ -1,5 +1,6 @@
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from realtime_avatar.errors import InputError
 from realtime_avatar.face.mouth import generic_teeth
-from realtime_avatar.face.rig import PhotoRig, Renderer, make
+from realtime_avatar.face.rig import OPEN, PhotoRig, Renderer, make
 from realtime_avatar.face.rigfile import load_rig, save_rig
 from realtime_avatar.face.sheet import weights_of
 
@@ -67,6 +68,17 @@ def changed(path: Path, **about: object) -> None:
             archive.writestr(name, data)
 
 
+def test_how_far_the_jaw_opens_is_kept_and_an_older_file_has_the_usual(
+    rig: PhotoRig, tmp_path: Path
+):
+    path = tmp_path / "wide.rig"
+    opens = np.minimum(OPEN * 1.25, 1).astype(np.float32)
+    save_rig(replace(rig, opens=opens), path)
+    np.testing.assert_allclose(load_rig(path).opens, opens, atol=1e-5)
+    changed(path, opens=None)
+    np.testing.assert_array_equal(load_rig(path).opens, OPEN)
+
+
 @pytest.mark.parametrize(
     ("about", "words"),
     [
@@ -74,6 +86,9 @@ def changed(path: Path, **about: object) -> None:
         ({"format": "something"}, "is not an avatar"),
         ({"width": "wide"}, "damaged"),
         ({"width": 77}, "damaged"),
+        ({"opens": [0, 1]}, "damaged"),
+        ({"opens": [0.5, 0.1, *OPEN[2:].tolist()]}, "damaged"),
+        ({"opens": [float("nan"), *OPEN[1:].tolist()]}, "damaged"),
     ],
 )
 def test_files_that_cannot_be_shown(
