@@ -10,8 +10,8 @@ Apache-2.0).
 
 The steps: make left and right mirror each other; smooth over the mesh while distrusting
 outliers; let the lip pairs of units that keep the mouth shut move as one; make
-`mouthClose` cancel `jawOpen` at the lips; leave the lids to the lid layer; split every
-triangle in four so that the piecewise linear warp looks smooth.
+`mouthClose` cancel `jawOpen` at the lips; keep the nose still while jaw and lips move; leave the
+lids to the lid layer; split every triangle in four so that the piecewise linear warp looks smooth.
 """
 
 import sys
@@ -49,6 +49,10 @@ STRONGER = {
 }
 """What the CC0 head does too weakly or too strongly, x y z: so that the face landmarker,
 looking at an avatar, measures about what went in. (Its pressed lips smile.)"""
+NOSE = [1, 2, 4, 5, 19, 48, 64, 94, 97, 98, 115, 129, 278, 294, 326, 327, 344, 358]
+BELOW = ("jawOpen", "mouthClose", "mouthFunnel", "mouthPucker")
+"""What a person's nose hardly follows, and the CC0 head's does."""
+FOLLOWS = 0.3  # of what it did
 LIDS = ("eyeBlink", "eyeLook", "eyeSquint", "eyeWide")
 
 
@@ -201,6 +205,10 @@ def main(target: str) -> None:
             tie(moves[unit], np.zeros((9, 3)))
     jaw, close = units.index("jawOpen"), units.index("mouthClose")
     tie(moves[close], -(moves[jaw][LOWER[1:-1]] - moves[jaw][UPPER[1:-1]]))
+    away = np.linalg.norm(points[:, None] - points[NOSE], axis=2).min(1)
+    still = 1 - (1 - FOLLOWS) * np.exp(-((away / 0.08) ** 2))
+    for name in BELOW:
+        moves[units.index(name)] *= still[:, None]
     for eye_loop in EYES:  # what moves the lids is the lid layer's
         for name in ("cheekSquintLeft", "cheekSquintRight"):
             moves[units.index(name)][eye_loop] *= 0.3
