@@ -10,7 +10,7 @@ from realtime_avatar.errors import InputError, ModelMissing
 from realtime_avatar.face.enrol import enrol
 from realtime_avatar.face.landmarks import FaceLandmarker
 from realtime_avatar.face.portrait import default_portrait, read_portrait
-from realtime_avatar.face.rig import OPEN, PhotoRig, Renderer
+from realtime_avatar.face.rig import OPEN, Renderer
 from realtime_avatar.face.sheet import weights_of
 from realtime_avatar.media.motion import INDEX
 from realtime_avatar.models.store import ModelStore
@@ -219,16 +219,11 @@ def test_a_jaw_is_seen_about_as_open_as_its_score(landmarker: FaceLandmarker, na
     rig, _ = enrol(landmarker, portrait, (512, 512))
     assert (np.diff(rig.opens) >= 0).all()
     scores = np.array([0.05, 0.1, 0.15, 0.2, 0.25, 0.3], np.float32)
-
-    def off(shown: PhotoRig) -> float:
-        renderer = Renderer(shown)
-        seen: list[float] = []
-        for score in scores.tolist():
-            weights = weights_of({"jawOpen": score})
-            (face,) = landmarker.detect(renderer.render(weights, np.zeros(6, np.float32)))
-            seen.append(float(face.weights[INDEX["jawOpen"]]))
-        return float(np.abs(np.array(seen) - scores).mean())
-
-    assert off(rig) < 0.06
+    renderer, seen = Renderer(rig), list[float]()
+    for score in scores.tolist():
+        picture = renderer.render(weights_of({"jawOpen": score}), np.zeros(6, np.float32))
+        (face,) = landmarker.detect(picture)
+        seen.append(float(face.weights[INDEX["jawOpen"]]))
+    assert float(np.abs(np.array(seen) - scores).mean()) < 0.06
     slack = np.clip(rig.opens, 0.8 * OPEN - 1e-4, 1.4 * OPEN + 1e-4)
     np.testing.assert_array_equal(rig.opens[:-1], slack[:-1])

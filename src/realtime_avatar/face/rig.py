@@ -1,6 +1,6 @@
 """A portrait made ready to move, and the frames it makes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -61,7 +61,7 @@ class PhotoRig:
     mesh: Mesh
     eyes: tuple[eyes.Eye, eyes.Eye]
     mouth: mouth.Mouth
-    opens: Floats = field(default_factory=lambda: OPEN)
+    opens: Floats
 
     @property
     def scale(self) -> Floats:
@@ -260,11 +260,11 @@ def shaped(weights: Floats, opens: Floats) -> Floats:
 
     Args:
         weights: ARKit.
-        opens: Of the rig.
+        opens: Of the rig, or of each row's.
     """
     weights = weights.copy()
     seen = weights[..., _JAW].copy()
-    jaw = np.interp(seen, SEEN, opens).astype(np.float32)
+    jaw = _opened(seen, opens)
     # Lips that are half closed by the scores look open: they meet only at the end.
     closed = np.minimum(weights[..., _CLOSE] / np.maximum(seen, 1e-3), 1.1)
     close = jaw * np.maximum(0.0, (closed - _AJAR) / (1 - _AJAR))
@@ -272,6 +272,15 @@ def shaped(weights: Floats, opens: Floats) -> Floats:
     # It undoes what the jaw has opened; there is nothing more to close.
     weights[..., _CLOSE] = np.minimum(close, jaw + 0.05)
     return weights
+
+
+def _opened(seen: Floats, opens: Floats) -> Floats:
+    """Return how far jaws open, (...), between the openings (..., len(SEEN)) of their rigs."""
+    below = np.clip(np.searchsorted(SEEN, seen, side="right") - 1, 0, len(SEEN) - 2)
+    share = np.clip((seen - SEEN[below]) / (SEEN[below + 1] - SEEN[below]), 0, 1)
+    at = np.asarray(below)[..., None]
+    low, high = (np.take_along_axis(opens, place, -1)[..., 0] for place in (at, at + 1))
+    return np.asarray(low + share * (high - low), np.float32)
 
 
 def rounded(weights: Floats) -> Floats:

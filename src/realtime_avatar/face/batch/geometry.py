@@ -37,8 +37,8 @@ def told(portraits: Sequence[Portrait], weights: Floats, poses: Floats) -> Float
     spot = pivot + shift - np.einsum("prc,pc->pr", matrix, pivot)
     mouth = np.stack([weights[:, TONGUE], rounded(weights)], 1)
     state = eyes.pose(weights).reshape(len(weights), -1)
-    jaws = [shaped(row, portrait.opens) for row, portrait in zip(weights, portraits, strict=True)]
-    parts = (np.stack(jaws), matrix.reshape(-1, 9), spot, mouth, state)
+    opens = np.stack([portrait.opens for portrait in portraits])
+    parts = (shaped(weights, opens), matrix.reshape(-1, 9), spot, mouth, state)
     return np.concatenate(parts, 1).astype(np.float32)
 
 
