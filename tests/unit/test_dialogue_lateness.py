@@ -92,6 +92,13 @@ async def test_a_late_face_is_told_what_to_leave_out() -> None:
     assert skipped == [4 * SIZE, 5 * SIZE, 6 * SIZE]
 
 
+async def test_a_second_picture_that_is_late_takes_no_third_with_it() -> None:
+    skipped: list[int] = []
+    came = await play([0.01, 0.06, 0.01, 0.01], [speech(4)], skip=skipped.append)
+    assert skipped == [2 * SIZE]
+    assert [shot.frame is None for _, shot in came] == [False, True, False, False]
+
+
 async def test_a_late_voice_is_waited_for() -> None:
     came = await play([0.01, 0.01, 0.5], [speech(2), *_later(speech(3), 2)], known=1)
     assert [shot.frame is None for _, shot in came] == [False] * 3

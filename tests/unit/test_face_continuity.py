@@ -34,24 +34,41 @@ def test_a_change_of_stream_fades_in_over_a_quarter_of_a_second(fps: int):
     assert after[fps // 4 + 1] == 0
 
 
+def seven(continuity: Continuity, value: float, *, said: bool) -> list[Floats]:
+    rows: list[Floats] = []
+    for _ in range(7):
+        rows.append(continuity.join(np.full(2, value, np.float32), said=said))
+        continuity.keep(rows[-1], said=said)
+    return rows
+
+
 def test_lips_are_where_speech_wants_them_sooner_than_the_head_is():
     continuity = Continuity(25, lips=[0])
     continuity.follow(np.zeros(2, np.float32))
-
-    def seven(value: float, *, said: bool) -> list[Floats]:
-        rows: list[Floats] = []
-        for _ in range(7):
-            rows.append(continuity.join(np.full(2, value, np.float32), said=said))
-            continuity.keep(rows[-1], said=said)
-        return rows
-
-    spoken = seven(1, said=True)
+    spoken = seven(continuity, 1, said=True)
     assert 0.05 < spoken[0][0] < 0.5
     assert spoken[2][0] == pytest.approx(1)
     assert spoken[2][1] < 0.5
     assert spoken[6][1] == pytest.approx(1)
-    after = seven(0, said=False)  # lips that close have time
+    after = seven(continuity, 0, said=False)  # lips that close have time
     assert all(lips == pytest.approx(head, abs=1e-5) for lips, head in after)
+
+
+def test_lips_leave_the_life_between_at_once():
+    continuity = Continuity(25, lips=[0])
+    seven(continuity, 0, said=False)
+    spoken = seven(continuity, 0.1, said=True)
+    assert [lips for lips, _ in spoken] == pytest.approx([0.1] * 7)
+    assert spoken[0][1] < 0.02
+
+
+def test_lips_that_were_still_closing_open_without_a_jump():
+    continuity = Continuity(25, lips=[0])
+    seven(continuity, 1, said=True)
+    closing = continuity.join(np.zeros(2, np.float32), said=False)
+    continuity.keep(closing, said=False)
+    opening = continuity.join(np.zeros(2, np.float32), said=True)
+    assert closing[0] > opening[0] > 0.5
 
 
 def test_what_was_never_seen_is_not_gone_on_from():

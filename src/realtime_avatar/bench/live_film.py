@@ -27,6 +27,7 @@ FPS: Final = 25
 """Pictures a second."""
 
 _SIZE = (512, 512)
+_BEFORE = FPS  # pictures of the silent face: an answer's first sound parts closed lips
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,15 @@ async def film(
         say(f"Filming answer {number + 1} of {len(answers)}")
         faces: list[bytes] = []
         box: Box | None = None
-        async with (
-            engine.open(rig, fps=FPS) as face,
-            aclosing(face.animate(_chunks(pcm))) as shots,
-        ):
-            async for shot in shots:
-                assert shot.frame is not None
-                box = box or await to_thread.run_sync(find_face, shot.frame)
-                if box is not None:
-                    faces.append(await to_thread.run_sync(_face, box, shot.frame))
+        async with engine.open(rig, fps=FPS) as face:
+            for _ in range(_BEFORE):
+                await face.idle()
+            async with aclosing(face.animate(_chunks(pcm))) as shots:
+                async for shot in shots:
+                    assert shot.frame is not None
+                    box = box or await to_thread.run_sync(find_face, shot.frame)
+                    if box is not None:
+                        faces.append(await to_thread.run_sync(_face, box, shot.frame))
         mouth = await to_thread.run_sync(openings, finder, faces)
         films.append(Film(levels(pcm), mouth))
     return films

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from dataclasses import replace
+from itertools import count
 from math import inf
 
 import numpy as np
@@ -42,7 +43,7 @@ class Punctual:
         have deadlines a shot apart, which move when whoever takes the shots has enough.
         """
         due, step = inf, 1 / self._fps
-        while True:
+        for number in count():
             try:
                 shot = await _by(made, due)
             except EndOfStream:
@@ -52,7 +53,8 @@ class Punctual:
                     due = inf  # the voice is late as well
                     continue
                 # Nor could the next be made from now on: one too few is better than all late.
-                self._skip(shot.audio.end + shot.audio.samples)
+                # (The second of all has the least time, and says nothing of those after it.)
+                self._skip(shot.audio.end + (shot.audio.samples if number > 1 else 0))
             elif shot.audio.start < self._at:
                 continue  # heard already
             self._at = shot.audio.end

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _FADE: Final = 0.25  # seconds
-_SOON: Final = 0.12  # the same, of what a sound asks for
+_SOON: Final = 0.12  # the same, of what a sound asks for after a break
 _KEPT: Final = 32  # frames that may be taken back
 
 
@@ -19,12 +19,12 @@ class Continuity:
 
     Where the stream breaks, the difference between what was last seen and what comes next
     is carried along and fades. (Inertialization: Bollo, "Inertialization: high-performance
-    animation transitions in Gears of War", GDC 2018.) It fades sooner where speech begins and lips
-    would else open a picture after what they say.
+    animation transitions in Gears of War", GDC 2018.) Lips would else open after what they say:
+    when speech begins they fade sooner, and not at all from the unbroken life between.
 
     Args:
         fps: Rows a second.
-        lips: Columns that speech moves fast.
+        lips: Columns that speech moves fast, and that leave silence no faster than they may.
     """
 
     def __init__(self, fps: int, lips: Sequence[int] = ()) -> None:
@@ -42,11 +42,12 @@ class Continuity:
             said: Which of the two.
         """
         if self._shown and (self._broken or said != self._shown[-1][0]):
+            whole = self._off is None and not self._broken
             self._off = self._shown[-1][1] - row
             self._faded = np.zeros_like(row)
             self._fade = np.full_like(row, 1 / (_FADE * self._fps))
             if said:
-                self._fade[self._lips] = 1 / (_SOON * self._fps)
+                self._fade[self._lips] = 1 if whole else 1 / (_SOON * self._fps)
         self._broken = False
         if self._off is None:
             return row

@@ -233,8 +233,12 @@ def _rows(motion: Motion) -> Floats:
 
 
 def _pieces(chunk: Audio) -> Generator[Audio]:
-    """Yield the chunk in pieces that are quickly heard; its phonemes come with the first."""
-    phonemes, size = chunk.phonemes, chunk.rate // 5
+    """Yield the chunk in pieces of two pictures; its phonemes come with the first.
+
+    The second picture of a speech is due right after the first: more sound at once would make
+    it late, on a machine that speaks the next sentence meanwhile.
+    """
+    phonemes, size = chunk.phonemes, chunk.rate * 2 // 25
     for at in range(0, chunk.samples, size):
         pcm = chunk.pcm[at : at + size]
         yield replace(chunk, pcm=pcm, start=chunk.start + at, phonemes=phonemes)
