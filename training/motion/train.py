@@ -15,7 +15,7 @@ from network import MotionNetwork
 from speech import make
 from teach import taught
 
-EPOCHS = 72
+EPOCHS = 128
 SEED = 7
 CLOSED = 4.0  # weight of lips that meet: heard in more voices than with 1.5
 

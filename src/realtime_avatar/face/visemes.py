@@ -135,9 +135,9 @@ def articulate(
 # it. Phonemes say too early and too late that lips are closed, for lips part quickly; the
 # network is sure of the moment of a closure but shy of its extent, and of rounding it tells most
 # by its ARKit weights.
-_TOLD: Final = np.array([(0.45, 0.9), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
+_TOLD: Final = np.array([(0.45, 0.83), (0.45, 0.95), (0, 1), (0, 1), (0, 1), (0, 1)], np.float32)
 _HEARD: Final = np.array(
-    [(0.15, 0.33), (0.45, 0.9), (0.4, 2.2), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
+    [(0.1, 0.2), (0.45, 0.9), (0.4, 2.2), (0.1, 0.8), (0.1, 1), (0, 1)], np.float32
 )
 
 
