@@ -59,23 +59,35 @@ async def test_at_most_one_wrong_word_in_the_three_recordings(
     assert wrong <= 1
 
 
+@pytest.fixture(scope="module")
+def exact() -> Generator[Decoder]:
+    """CTranslate2's decoder, weights and what they are multiplied with in float32.
+
+    With bytes for both, as it runs otherwise, it rounds differently on each kind of processor:
+    the end that it hears of one recording then moves by 0.36 s.
+    """
+    engine = Whisper(Context(ModelStore(), threads=2, options={"compute_type": "float32"}))
+    assert engine.decoder.writer is None
+    yield engine.decoder
+    engine.close()
+
+
 @pytest.mark.parametrize("beam", [1, 2, 5])
 def test_the_decoder_of_our_own_writes_what_ctranslate2_does(
-    whisper: Whisper, recordings: Path, beam: int
+    whisper: Whisper, exact: Decoder, recordings: Path, beam: int
 ) -> None:
     assert whisper.decoder.writer
-    theirs = Decoder(whisper.decoder.model)
+    encoder = Decoder(whisper.decoder.model)
     for name in SAID:
         sound = read_audio(recordings / name).float32()
-        heard = [
-            decoder.decode(decoder.encode(sound), "en", len(sound), beam=beam)
-            for decoder in (whisper.decoder, theirs)
-        ]
+        encoded = whisper.decoder.encode(sound), encoder.encode(sound)
+        both = tuple(zip((whisper.decoder, exact), encoded, strict=True))
+        heard = [decoder.decode(one, "en", len(sound), beam=beam) for decoder, one in both]
         assert word_errors(heard[0].text, heard[1].text)[0] <= 1
-        assert heard[0].confidence == pytest.approx(heard[1].confidence, abs=0.1)
-        assert heard[0].no_speech == pytest.approx(heard[1].no_speech, abs=0.05)
+        assert heard[0].confidence == pytest.approx(heard[1].confidence, abs=0.05)
+        assert heard[0].no_speech == pytest.approx(heard[1].no_speech, abs=0.02)
         assert heard[0].end == pytest.approx(heard[1].end, abs=RATE // 4)
-        ours, others = (one.probable(one.encode(sound)) for one in (whisper.decoder, theirs))
+        ours, others = (decoder.probable(one) for decoder, one in both)
         assert ours.keys() == others.keys()
         assert ours["en"] == pytest.approx(others["en"], abs=0.02)
 
