@@ -147,13 +147,14 @@ def visit(browse: Callable[..., Browser]) -> Generator[Callable[..., Person]]:
         browser: Browser | None = None,
         *,
         context: Mapping[str, Any] | None = None,
+        script: str = "",
         **browsing: Any,
     ) -> Person:
         page = (browser or browse(**browsing)).new_context(**(context or {})).new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", said)
         page.set_default_timeout(SOON)
-        page.add_init_script(_COLLECT)
+        page.add_init_script(_COLLECT + script)
         page.goto(address)
         person = Person(page)
         person.wait("avatar?.shadowRoot?.querySelector('.stage.shown')")

@@ -113,6 +113,15 @@ def test_a_server_that_keeps_nothing_leaves_it_to_the_browser(
     expect(person.find(".turns .avatar")).to_have_text("AvaYou said: Only here")
 
 
+def test_a_browser_that_does_not_open_its_database_shows_the_avatar(
+    server: Server, visit: Visit
+) -> None:
+    person = visit(server.address, script="IDBFactory.prototype.open = () => new EventTarget()")
+    person.start(microphone=False)
+    person.type("Anybody there?")
+    assert person.wait_event("finished")["heard"] == "You said: Anybody there?"
+
+
 def look_at_earlier(person: Person) -> None:
     person.page.get_by_role("button", name="Transcript", exact=True).click()
     person.page.get_by_text("Earlier ones").click()

@@ -4,6 +4,7 @@
 const CONVERSATIONS = "conversations";
 const PORTRAITS = "portraits";
 const KEPT = 200; // conversations; the oldest go
+const OPENING = 1000; // ms: some browsers never answer, and the page must not wait for that
 
 /** An IndexedDB. Without one (a sandboxed frame, say) nothing is kept. */
 export class Archive {
@@ -19,7 +20,7 @@ export class Archive {
         conversations.createIndex("updated", "updated");
         request.result.createObjectStore(PORTRAITS, { keyPath: "id" });
       };
-      archive.#database = await done(request);
+      archive.#database = await Promise.race([done(request), after(OPENING)]);
     } catch {
       // Private windows and sandboxed frames may refuse.
     }
@@ -70,4 +71,8 @@ function done(request) {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
+}
+
+function after(time) {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error("It does not open.")), time));
 }

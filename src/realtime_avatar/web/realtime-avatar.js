@@ -312,12 +312,14 @@ export class RealtimeAvatar extends HTMLElement {
   // Choices.
 
   async #load(avatar = this.#preferences.avatar) {
+    const offered = this.#api.options();
+    offered.catch(() => {}); // told below
     this.#archive ??= await Archive.open();
     this.#shelf ??= new Shelf(this.#api, this.#archive);
     this.#record.shelf = this.#shelf;
     this.#portraits ??= new Portraits(this.#api, this.#archive);
     try {
-      const options = await this.#api.options();
+      const options = await offered;
       this.#options = { ...options, avatars: [...options.avatars, ...(await this.#portraits.list())] };
       if (options.keeps_conversations) await this.#shelf.look();
       this.#record.shelf = this.#shelf;
