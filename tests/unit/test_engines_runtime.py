@@ -37,6 +37,39 @@ libc.fflush(None)
 """
 
 
+FREED = """
+import ctypes
+from pathlib import Path
+
+import anyio
+
+from realtime_avatar.engines.runtime import give_memory_back
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+
+def held():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+pieces = [libc.malloc(100_000) for _ in range(1000)]
+for piece in pieces:
+    ctypes.memset(piece, 1, 100_000)
+for number, piece in enumerate(pieces):
+    if number % 50:
+        libc.free(piece)
+print(held())
+
+async def main():
+    with anyio.move_on_after(0.2):
+        await give_memory_back(0.01)
+
+anyio.run(main)
+print(held())
+"""
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has arenas")
 def test_threads_share_memory() -> None:
     arenas: list[int] = []
@@ -46,6 +79,14 @@ def test_threads_share_memory() -> None:
         arenas.append(len(re.findall("<heap nr=", done.stdout)))
     each, shared = arenas
     assert each > 2 >= shared
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what was freed")
+def test_what_was_freed_goes_back_to_the_system() -> None:
+    run = [sys.executable, "-c", FREED]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before - after > 80_000  # kB of 98 MB
 
 
 @pytest.mark.anyio

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from anyio import create_task_group, get_cancelled_exc_class, to_thread
+from anyio import create_task_group, get_cancelled_exc_class, sleep, to_thread
 from anyio.abc import TaskGroup
 
 if TYPE_CHECKING:
@@ -44,6 +44,21 @@ def share_memory() -> None:
         libc.mallopt(_M_ARENA_MAX, _ARENAS)
         libc.mallopt(_M_MMAP_THRESHOLD, _MAPPED)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
+async def give_memory_back(every: float) -> None:
+    """Give the system what has been freed in between what is not, again and again; never returns.
+
+    glibc keeps that: 25 MB more after half an hour of conversation, 40 after a hundred calls.
+
+    Args:
+        every: Seconds between; it takes some 8 ms of a thread.
+    """
+    libc = ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
+    while True:
+        await sleep(every)
+        if libc:
+            await step(lambda: libc.malloc_trim(0))
 
 
 async def step(work: Callable[[], T], *, leave: bool = False) -> T:

@@ -10,6 +10,7 @@ import uvicorn
 from anyio import CancelScope, Event, create_task_group, open_signal_receiver, to_thread
 
 from realtime_avatar.config import Settings
+from realtime_avatar.engines.runtime import give_memory_back
 from realtime_avatar.errors import ConfigError
 from realtime_avatar.server.app import create_app
 from realtime_avatar.server.guard import check_exposure
@@ -19,6 +20,7 @@ from realtime_avatar.server.service import Service, open_service
 _SEND_BUFFER: Final = 128_000  # bytes: a second of video, so that one who is behind is noticed
 _MAX_MESSAGE: Final = 100_000  # bytes of a WebSocket message
 _PING: Final = 6  # seconds between two looks whether a WebSocket's page is there, and for it
+_TRIM: Final = 30  # seconds between two looks for memory that nobody uses
 _LINGER: Final = 3  # seconds for requests under way when the server stops
 
 
@@ -42,6 +44,7 @@ async def run(settings: Settings, started: Callable[[str], None]) -> None:
             await to_thread.run_sync(service.decoder.start)
             stop = Event()
             tasks.start_soon(_obey, service, stop, tasks.cancel_scope)
+            tasks.start_soon(give_memory_back, _TRIM)
             await serve(service, listener, started, stop)
             tasks.cancel_scope.cancel()
 
