@@ -120,6 +120,20 @@ def test_lips_meet_where_the_voice_says_so(sound: str):
     np.testing.assert_array_equal(free[:15, JAW], weights[:15, JAW])
 
 
+@pytest.mark.parametrize("fps", [25, 30, 50])
+def test_lips_leap_neither_together_nor_apart(fps: int):
+    with wave.open(str(SPEECH)) as file:
+        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    closed = tuple(Phoneme("p", at, at + 1600) for at in range(8000, len(pcm) - 1600, 4000))
+    weights = run(SpeechMotion(fps), [Audio(pcm, 16_000, 0, phonemes=closed)]).weights
+    gap = weights[:, JAW] - weights[:, CLOSE]
+    assert gap.max() > 0.2
+    assert np.diff(gap).max() <= 0.1101 * 25 / fps
+    assert np.diff(gap).min() >= -0.1701 * 25 / fps
+    for at in range(8000, len(pcm) - 1600, 4000):
+        assert gap[at * fps // 16_000 + 1 : (at + 1600) * fps // 16_000].min() < 0.012
+
+
 def test_speech_and_silence_are_one_stream():
     motion = SpeechMotion(seed=3)
     audio = Audio(vowels(2, 16_000), 16_000, 0)

@@ -35,10 +35,15 @@ _LIMIT: Final = {"mouthLowerDown": 0.45, "mouthUpperUp": 0.3, "mouthStretch": 0.
 # A regression is shy of extremes, the more so with a strange voice: openings of ordinary speech
 # are drawn apart about half of them.
 _HEARD_OPEN: Final = (0.0, 0.05, 0.11, 0.2, 0.33, 1.0)
-_SHOWN_OPEN: Final = (0.0, 0.05, 0.085, 0.24, 0.33, 1.0)
+_SHOWN_OPEN: Final = (0.0, 0.05, 0.092, 0.23, 0.33, 1.0)
 _RISING, _FALLING = 0.34, 0.1  # of being awake, 20 ms
 # Of any mouth weight, a second. Seen, the jaw is faster: the landmarker leaps at small openings.
 _FASTEST: Final = 0.13 * 25
+# Likewise of lips that part and meet, jawOpen less mouthClose. They would leap further, over a jaw
+# that hardly moves; slower ones miss closures of two frames.
+_PARTING, _MEETING = 0.11 * 25, 0.17 * 25
+_SOON: Final = 0.04  # seconds before the phonemes shut the lips in which these begin to meet
+_MET: Final = 0.5  # by so much
 
 
 def _per_unit(units: Sequence[str], table: dict[str, float], other: float) -> NDArray[np.float32]:
@@ -206,7 +211,11 @@ class SpeechMotion:
             return heard
         times = (frames + 0.5) / self.fps + self._start / self._rate
         ahead = 0.5 / self.fps + _AHEAD
-        told = decided(articulate(self._phonemes, self._rate, times, ahead), told=True)
+        told, soon = (
+            decided(articulate(self._phonemes, self._rate, times + at, ahead - at), told=True)
+            for at in (0, _SOON)
+        )
+        told[:, _CLOSED] = np.maximum(told[:, _CLOSED], soon[:, _CLOSED] - (1 - _MET))
         spans = np.array([(p.start, p.end) for p in self._phonemes]) / self._rate
         after = np.less(spans[:, 0], times[:, None] + ahead)
         near = np.any(after & np.greater(spans[:, 1], times[:, None] - _NEAR), axis=1)
@@ -234,12 +243,16 @@ class SpeechMotion:
     ) -> Motion:
         """Return the mouth's weights, no faster than a mouth is, with life and feelings added.
 
-        Lips still meet when they have to, for however slow the jaw, they move with it.
+        Lips still meet when they have to, for however slow the jaw, they move faster than it.
         """
         fastest = np.float32(_FASTEST / self.fps)
+        meeting, parting = _MEETING / self.fps, _PARTING / self.fps
         for row, shut in zip(weights, closed.tolist(), strict=True):
             row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
             row[_CLOSE] = min(max(row[_CLOSE], shut * row[_JAW]), row[_JAW])
+            apart = self._mouth[_JAW] - self._mouth[_CLOSE]
+            apart = np.clip(row[_JAW] - row[_CLOSE], apart - meeting, apart + parting)
+            row[_CLOSE] = max(row[_JAW] - apart, 0)
             self._mouth = row.copy()
         living, pose = self._life.frames(moods, presence)
         weights = weights + living
