@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> None:
+def fill(points: Any, texture: Any, triangles: Any, columns: Any, whole: Any, part: Any) -> None:
     """Write, for every pixel that a triangle covers, where it comes from.
 
     Later triangles cover earlier ones; those that face away are left out.
@@ -25,10 +25,12 @@ def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> No
         points: float32 (vertices, 2): where each vertex is now, pixels.
         texture: float32 (vertices, 2): where it is in the texture, its pixels.
         triangles: int32 (triangles, 3), clockwise in the picture as seen.
+        columns: int32 (height, 2): the first pixel of each row that is wanted, and that after
+            the last.
         whole: int16 (height, width, 2), filled: x and y of the texel.
         part: uint16 (height, width), filled: their fractions in 1/32, as cv2.remap wants.
     """
-    height, width = part.shape
+    height = len(part)
     half = np.float32(0.5)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -69,8 +71,8 @@ def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> No
             right = px + upper * (fy - py) if fy < qy else qx + lower * (fy - qy)
             if bends_left:
                 left, right = right, left
-            start = max(np.int32(0), np.int32(np.ceil(ax - half + left)))
-            end = min(np.int32(width), np.int32(np.ceil(ax - half + right)))
+            start = max(columns[y, 0], np.int32(np.ceil(ax - half + left)))
+            end = min(columns[y, 1], np.int32(np.ceil(ax - half + right)))
             fx = np.float32(start) + half - ax
             u, v = np.int32(u0 + ux * fx + uy * fy), np.int32(v0 + vx * fx + vy * fy)
             for n in range(end - start):
@@ -81,28 +83,24 @@ def fill(points: Any, texture: Any, triangles: Any, whole: Any, part: Any) -> No
 
 
 @numba.njit(cache=True, nogil=True)
-def flatten(front: Any, behind: Any, out: Any) -> None:
-    """Lay a picture over another.
+def flatten(front: Any, columns: Any, out: Any) -> None:
+    """Lay a picture over another, in place.
 
     Args:
         front: uint8 (height, width, 4), RGB premultiplied by its alpha.
-        behind: uint8 (height, width, 3).
-        out: uint8 (height, width, 3), filled.
+        columns: As of `fill`: beyond them nothing is in front.
+        out: uint8 (height, width, 3): what is behind it, then both.
     """
-    height, width = front.shape[:2]
-    for y in range(height):
-        for x in range(width):
+    for y in range(len(front)):
+        for x in range(columns[y, 0], columns[y, 1]):
             alpha = front[y, x, 3]
-            if alpha == 255:  # most are one of the two
+            if alpha == 255:  # most are this or nothing
                 for k in range(3):
                     out[y, x, k] = front[y, x, k]
-            elif alpha == 0:
-                for k in range(3):
-                    out[y, x, k] = behind[y, x, k]
-            else:
+            elif alpha:
                 rest = np.int32(255) - np.int32(alpha)
                 for k in range(3):
-                    value = front[y, x, k] + (behind[y, x, k] * rest + 127) // 255
+                    value = front[y, x, k] + (out[y, x, k] * rest + 127) // 255
                     out[y, x, k] = min(value, 255)
 
 
@@ -129,6 +127,6 @@ def compile_kernels() -> None:
     triangle = np.array([[0, 1, 2]], np.int32)
     points = np.array([[0, 0], [2, 0], [0, 2]], np.float32)
     whole, part = np.zeros((2, 2, 2), np.int16), np.zeros((2, 2), np.uint16)
-    fill(points, points, triangle, whole, part)
-    picture = np.zeros((2, 2, 3), np.uint8)
-    flatten(np.zeros((2, 2, 4), np.uint8), picture, picture)
+    columns = np.array([[0, 2], [0, 2]], np.int32)
+    fill(points, points, triangle, columns, whole, part)
+    flatten(np.zeros((2, 2, 4), np.uint8), columns, np.zeros((2, 2, 3), np.uint8))

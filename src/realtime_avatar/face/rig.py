@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_avatar.face import eyes, mouth, render
+from realtime_avatar.face.extent import BAND, Extent
 from realtime_avatar.face.mesh import LOWER_LIP, UPPER_LIP, Mesh, basis, build
 from realtime_avatar.media.motion import INDEX
 
@@ -132,6 +133,11 @@ class Renderer:
         if self._plate is not None and self._plate.shape != (rig.height, rig.width, 3):
             raise ValueError(f"a background must be {rig.width}x{rig.height} pixels")
         self._texture = rig.texture.copy()
+        self._extent = (
+            Extent(rig.texture[..., 3], rig.width, rig.height, rig.margin)
+            if rig.texture.shape[2] == 4
+            else None
+        )
         self._eyes = np.zeros((2, 4), np.float32)
         self._points = np.full((len(rig.mesh.rest), 2), np.inf, np.float32)  # of the last picture
         self._texels = np.ascontiguousarray((rig.mesh.rest[:, :2] + rig.margin) * rig.scale)
@@ -157,16 +163,16 @@ class Renderer:
         Returns:
             uint8 RGB, (height, width, 3), newly allocated.
         """
-        drawn = self._draw(weights, pose)
+        drawn, columns = self._draw(weights, pose)
         if self._plate is None:
             return drawn
-        frame = np.empty(self._plate.shape, np.uint8)
-        render.flatten(drawn, self._plate, frame)
+        frame = self._plate.copy()
+        render.flatten(drawn, columns, frame)
         return frame
 
     def cut_out(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
         """Return the person alone: uint8 RGBA, (height, width, 4), premultiplied by alpha."""
-        drawn = self._draw(weights, pose)
+        drawn, _ = self._draw(weights, pose)
         if drawn.shape[2] == 4:
             return drawn
         return np.dstack([drawn, np.full(drawn.shape[:2], 255, np.uint8)])
@@ -177,22 +183,38 @@ class Renderer:
         lids = np.abs(eyes.pose(weights) - self._eyes).max() * self._mesh.eyes
         return float(max(points, lids))
 
-    def _draw(self, weights: Floats, pose: Floats) -> NDArray[np.uint8]:
-        """Return the person: RGB, or premultiplied RGBA if it has been cut out."""
+    def _draw(self, weights: Floats, pose: Floats) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Return the person and the columns of each row within which they are.
+
+        The person is RGB, or premultiplied RGBA if they have been cut out.
+        """
         self._look(weights)
         moved = self._move(weights)
         points, turn = self._turn(moved, pose)
         self._points = points
-        render.fill(points, self._texels, self._mesh.triangles, self._whole, self._part)
-        drawn = cv2.remap(
-            self._texture, self._whole, self._part, cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+        columns = self._wanted(points)
+        render.fill(
+            points, self._texels, self._mesh.triangles, columns, self._whole, self._part
         )  # fmt: skip
-        frame = np.asarray(drawn, np.uint8)
+        frame = np.zeros((*self._part.shape, self._texture.shape[2]), np.uint8)
+        for top in range(0, len(frame), BAND):
+            band = np.s_[top : top + BAND, slice(*columns[top].tolist())]
+            if self._part[band].size:
+                cv2.remap(
+                    self._texture, self._whole[band], self._part[band], cv2.INTER_LINEAR,
+                    frame[band], cv2.BORDER_REPLICATE,
+                )  # fmt: skip
         self._mouth.paint(
             frame, points, moved, turn, float(weights[TONGUE]), float(rounded(weights))
         )  # fmt: skip
-        return frame
+        return frame, columns
+
+    def _wanted(self, points: Floats) -> NDArray[np.int32]:
+        """Return the columns of each row that are painted."""
+        if self._extent is None:
+            return np.tile(np.array([0, self._rig.width], np.int32), (self._rig.height, 1))
+        across, down = np.abs(points - self._mesh.rest[:, :2]).max(0).tolist()
+        return self._extent.columns(across, down)
 
     def place(self, weights: Floats, pose: Floats) -> Floats:
         """Return where each vertex of the mesh is in that picture, (vertices, 2), pixels."""
