@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed (the extra gpu)")
 
+from landmarks import measured  # noqa: E402
 from realtime_avatar.engines.executor import Cost, Executor  # noqa: E402
 from realtime_avatar.face.ditto import pose  # noqa: E402
 from realtime_avatar.face.ditto.arkit import mesh_motion  # noqa: E402
@@ -27,7 +27,6 @@ from realtime_avatar.face.rig import PhotoRig, make  # noqa: E402
 from realtime_avatar.media.motion import ARKIT, INDEX  # noqa: E402
 from realtime_avatar.media.picture import rgb  # noqa: E402
 
-MEASURED = Path(__file__).parents[1] / "fixtures" / "portraits" / "ava_mediapipe.npz"
 SIDE = 128
 Floats = NDArray[np.float32]
 
@@ -128,9 +127,7 @@ def photo() -> PhotoRig:
     small = cv2.resize(
         read_portrait(default_portrait()), (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA
     )
-    with np.load(MEASURED) as measured:
-        points = measured["points"] * np.float32(SIDE / 1024)
-    return make(np.asarray(small, np.uint8), points, SIDE, SIDE)
+    return make(np.asarray(small, np.uint8), measured(SIDE), SIDE, SIDE)
 
 
 class Board:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is not installed (the extra gpu)")
 
+from landmarks import measured  # noqa: E402
 from realtime_avatar.engines.executor import Cost, Executor  # noqa: E402
 from realtime_avatar.engines.registry import Context  # noqa: E402
 from realtime_avatar.errors import ConfigError  # noqa: E402
@@ -33,7 +34,6 @@ from realtime_avatar.media.motion import ARKIT, INDEX  # noqa: E402
 from realtime_avatar.models.store import ModelStore  # noqa: E402
 from streams import in_chunks, stream  # noqa: E402
 
-MEASURED = Path(__file__).parents[1] / "fixtures" / "portraits" / "ava_mediapipe.npz"
 CPU = torch.device("cpu")
 Floats = NDArray[np.float32]
 
@@ -41,8 +41,7 @@ Floats = NDArray[np.float32]
 def rig(side: int, *, plate: bool = False) -> PhotoRig:
     picture = read_portrait(default_portrait())
     fine = np.asarray(cv2.resize(picture, (2 * side,) * 2, interpolation=cv2.INTER_AREA))
-    with np.load(MEASURED) as measured:
-        points = measured["points"] * np.float32(side / 1024)
+    points = measured(side)
     if not plate:
         return make(fine.astype(np.uint8), points, side, side)
     alpha = np.full(fine.shape[:2], 255, np.uint8)

@@ -1,19 +1,17 @@
 """What is not painted of a cut-out person is what nobody would see."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from landmarks import measured
 from realtime_avatar.face import render
 from realtime_avatar.face.extent import BAND, Extent
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.face.rig import PhotoRig, Renderer, make
 from realtime_avatar.face.sheet import weights_of
 
-MEASURED = Path(__file__).parents[1] / "fixtures" / "portraits" / "ava_mediapipe.npz"
 SIDE, MARGIN = 256, 16
 WIDE = 2 * (SIDE + 2 * MARGIN)  # of the texture, which is twice as fine
 
@@ -35,10 +33,8 @@ def rig() -> PhotoRig:
     alpha = silhouette()
     colours = padded * (alpha[..., None] / 255)
     texture = np.dstack([np.rint(colours).astype(np.uint8), alpha])
-    with np.load(MEASURED) as measured:
-        points = measured["points"] * np.float32(SIDE / 1024)
     plate = np.full((SIDE, SIDE, 3), 90, np.uint8)
-    return make(texture, points, SIDE, SIDE, margin=MARGIN, plate=plate)
+    return make(texture, measured(SIDE), SIDE, SIDE, margin=MARGIN, plate=plate)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (9, -5), (-12, 20), (3, -30)])

@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from landmarks import measured
 from realtime_avatar.face import matte
 from realtime_avatar.face.portrait import default_portrait, read_portrait
-
-from .test_face_render import MEASURED
 
 Floats = NDArray[np.float32]
 SIDE = 320
@@ -20,8 +19,7 @@ def portrait() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def points() -> Floats:
-    with np.load(MEASURED) as measured:
-        return measured["points"] * np.float32(SIDE / 1024)
+    return measured(SIDE)
 
 
 @pytest.fixture(scope="module")

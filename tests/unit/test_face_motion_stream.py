@@ -29,6 +29,12 @@ def vowels(seconds: float, rate: int, seed: int = 0) -> NDArray[np.int16]:
     )
 
 
+def sentence() -> NDArray[np.int16]:
+    """Somebody who speaks, 16 kHz."""
+    with wave.open(str(SPEECH)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16)
+
+
 def joined(parts: list[Motion]) -> Motion:
     return Motion(
         np.concatenate([p.weights for p in parts]), np.concatenate([p.pose for p in parts])
@@ -102,8 +108,7 @@ def test_weights_and_pose_are_in_range():
 
 
 def test_the_mouth_moves_with_speech_and_rests_in_silence():
-    with wave.open(str(SPEECH)) as file:
-        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    pcm = sentence()
     speaking = run(SpeechMotion(), [Audio(pcm, 16_000, 0)]).weights[:, JAW]
     silent = run(SpeechMotion(), [Audio.silence(48_000, 16_000)]).weights[:, JAW]
     assert speaking.std() > 0.05
@@ -122,8 +127,7 @@ def test_lips_meet_where_the_voice_says_so(sound: str):
 
 @pytest.mark.parametrize("fps", [25, 30, 50])
 def test_lips_leap_neither_together_nor_apart(fps: int):
-    with wave.open(str(SPEECH)) as file:
-        pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    pcm = sentence()
     closed = tuple(Phoneme("p", at, at + 1600) for at in range(8000, len(pcm) - 1600, 4000))
     weights = run(SpeechMotion(fps), [Audio(pcm, 16_000, 0, phonemes=closed)]).weights
     gap = weights[:, JAW] - weights[:, CLOSE]

@@ -1,10 +1,9 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from landmarks import measured
 from realtime_avatar.face import eyes, mesh, mouth, render
 from realtime_avatar.face.portrait import default_portrait, read_portrait
 from realtime_avatar.face.rig import PhotoRig, Renderer, make
@@ -12,7 +11,6 @@ from realtime_avatar.face.sheet import POSES, draw, weights_of
 from realtime_avatar.media.motion import ARKIT, INDEX
 
 Floats = NDArray[np.float32]
-MEASURED = Path(__file__).parents[1] / "fixtures" / "portraits" / "ava_mediapipe.npz"
 SIDE = 256
 STILL = np.zeros(6, np.float32)
 
@@ -26,9 +24,7 @@ def portrait() -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def points() -> Floats:
-    """Landmarks of the bundled portrait as MediaPipe measured them, in a small picture."""
-    with np.load(MEASURED) as measured:
-        return measured["points"] * np.float32(SIDE / 1024)
+    return measured(SIDE)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from landmarks import measured
 from realtime_avatar.errors import InputError
 from realtime_avatar.face.mouth import generic_teeth
 from realtime_avatar.face.rig import OPEN, PhotoRig, Renderer, make
@@ -111,11 +112,7 @@ def test_files_that_are_none(tmp_path: Path):
 
 
 def load_nothing() -> PhotoRig:
-    from .test_face_render import MEASURED
-
-    with np.load(MEASURED) as measured:
-        flat = measured["points"] * np.float32(64 / 1024)
-    return make(np.full((64, 64, 3), 90, np.uint8), flat, 64, 64)
+    return make(np.full((64, 64, 3), 90, np.uint8), measured(64), 64, 64)
 
 
 def test_another_background_is_seen_behind(rig: PhotoRig):

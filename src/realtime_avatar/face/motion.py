@@ -250,8 +250,8 @@ class SpeechMotion:
         for row, shut in zip(weights, closed.tolist(), strict=True):
             row[:] = np.clip(row, self._mouth - fastest, self._mouth + fastest)
             row[_CLOSE] = min(max(row[_CLOSE], shut * row[_JAW]), row[_JAW])
-            apart = self._mouth[_JAW] - self._mouth[_CLOSE]
-            apart = np.clip(row[_JAW] - row[_CLOSE], apart - meeting, apart + parting)
+            before = self._mouth[_JAW] - self._mouth[_CLOSE]
+            apart = np.clip(row[_JAW] - row[_CLOSE], before - meeting, before + parting)
             row[_CLOSE] = max(row[_JAW] - apart, 0)
             self._mouth = row.copy()
         living, pose = self._life.frames(moods, presence)
